@@ -1,0 +1,80 @@
+# eventproof. `make help` explains the targets.
+#
+# Everything here is plain `go` underneath: a service repository needs no make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+# Modules of their own: see "Modules" in README.md.
+MODULES := . examples harness/images
+# The race detector needs a C compiler.
+RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+TESTFLAGS ?= -shuffle=on $(RACE)
+FUZZTIME ?= 5m
+
+.PHONY: help demo test short images lint fmt tidy fuzz bench golden
+
+help: ## this list
+	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@echo
+	@echo "Settings, from the environment:"
+	@echo "  EVENTPROOF_REAL     auto (default): tests on real Dapr run where there is a container engine and"
+	@echo "                      are skipped, with the reason, where there is none; required: no skipping; off: never"
+	@echo "  EVENTPROOF_CORPUS   folder of public schemas and events that some tests run against"
+	@echo "  EVENTPROOF_SEED     draw other ids and jitter than those that follow from a test's name"
+	@echo "  EVENTPROOF_DAPRD_IMAGE, EVENTPROOF_REDIS_IMAGE   other images than daprio/daprd:1.16.0 and redis:7"
+	@echo "  EVENTPROOF_APP_HOST the address at which containers reach an app of the test process"
+
+demo: ## the main job in a few seconds, on the fake: one broken service failing, its sound twin passing
+	@$(GO) -C examples run ./demo
+
+test: ## all tests of all modules; what was skipped is repeated at the end
+	@skipped=$$(mktemp); trap 'rm -f "$$skipped"' EXIT; failed=; \
+	export EVENTPROOF_SKIPPED="$$skipped"; \
+	for module in $(MODULES); do \
+		echo "== $$module"; \
+		$(GO) -C $$module test $(TESTFLAGS) ./... || failed="$$failed $$module"; \
+	done; \
+	echo; \
+	if [ -s "$$skipped" ]; then \
+		echo "Skipped on real Dapr: $$(wc -l < "$$skipped" | tr -d ' ') tests. Why, and how to get them:"; \
+		cut -f2- "$$skipped" | sort | uniq -c | sort -rn | sed 's/^ */  /'; \
+	fi; \
+	if [ -n "$$failed" ]; then echo "FAILED in:$$failed"; exit 1; fi; \
+	if [ -s "$$skipped" ]; then echo "All other tests passed."; else echo "All tests passed; none on real Dapr was skipped."; fi
+
+short: ## the tests that need no container engine
+	@EVENTPROOF_REAL=off $(MAKE) --no-print-directory test
+
+images: ## build the daprd and redis images for a machine that cannot pull them (about 4 minutes the first time)
+	@$(GO) -C harness/images run .
+
+lint: ## gofmt, go vet, go mod tidy, golangci-lint where it is installed
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	@for module in $(MODULES); do echo "== $$module: vet, tidy"; $(GO) -C $$module vet ./...; $(GO) -C $$module mod tidy -diff; done
+	@if command -v golangci-lint >/dev/null 2>&1; then \
+		for module in . examples; do echo "== $$module: golangci-lint"; (cd $$module && golangci-lint run ./...); done; \
+	else echo "golangci-lint is not installed: left out (https://golangci-lint.run)"; fi
+
+fmt: ## gofmt -w
+	@gofmt -w $$(git ls-files '*.go')
+
+tidy: ## go mod tidy in every module
+	@for module in $(MODULES); do $(GO) -C $$module mod tidy; done
+
+fuzz: ## each fuzz test for FUZZTIME (5m)
+	@for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' contract | sed 's/func //' | sort -u); do \
+		package=$$(grep -rlE --include='*_test.go' "^func $$target\(" contract | head -1 | xargs dirname); \
+		echo "== $$target ($$package), $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$package; \
+	done
+
+bench: ## the benchmarks, each once
+	@for module in . examples; do $(GO) -C $$module test -run '^$$' -bench . -benchtime 1x ./...; done
+
+golden: ## write the golden files anew; read the diff before you commit it
+	@for module in . examples; do $(GO) -C $$module test $$($(GO) -C $$module list -f '{{if .XTestGoFiles}}{{.Dir}}{{end}}' ./... | xargs grep -lsE '"update"' --include='*_test.go' -r | xargs -n1 dirname | sort -u) -update; done

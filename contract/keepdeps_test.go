@@ -1,0 +1,25 @@
+package contract_test
+
+import (
+	_ "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	_ "github.com/dapr/go-sdk/client"
+	_ "github.com/dapr/go-sdk/service/grpc"
+	_ "github.com/dapr/go-sdk/service/http"
+	_ "github.com/docker/docker/client"
+	_ "github.com/docker/go-connections/nat"
+	_ "github.com/go-chi/chi/v5"
+	_ "github.com/google/cel-go/cel"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/uuid"
+	_ "github.com/redis/go-redis/v9"
+	_ "github.com/santhosh-tekuri/jsonschema/v5"
+	_ "github.com/spf13/cobra"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/testcontainers/testcontainers-go"
+	_ "github.com/testcontainers/testcontainers-go/modules/redis"
+	_ "go.uber.org/goleak"
+	_ "go.yaml.in/yaml/v3"
+	_ "google.golang.org/grpc/test/bufconn"
+	_ "google.golang.org/protobuf/proto"
+	_ "sigs.k8s.io/yaml"
+)

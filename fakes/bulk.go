@@ -1,0 +1,49 @@
+package fakes
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+)
+
+// publishBulk publishes the entries of one bulk call. Everything is looked at
+// before anything is published, as in daprd.
+//
+// Metadata of the request reaches an entry only where the entry has some of its
+// own; rawPayload is the request's alone.
+//
+// Source: dapr v1.16.0 pkg/api/grpc/grpc.go BulkPublishEventAlpha1.
+func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, entries []bulkEntry, protocol string) *publishError {
+	if err := s.world.check(s.app, publishCall{pubsub: pubsub, topic: topic, metadata: metadata}); err != nil {
+		return err
+	}
+	raw, _ := rawPayload(metadata)
+	seen := make(map[string]bool)
+	calls := make([]publishCall, 0, len(entries))
+	for _, e := range entries {
+		if e.id == "" || seen[e.id] {
+			return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER",
+				fmt.Sprintf("error marshaling events to bytes for topic %s pubsub %s. error: %s", topic, pubsub, errEntryID)}
+		}
+		seen[e.id] = true
+		with := make(map[string]string)
+		if e.metadata != nil {
+			maps.Copy(with, metadata)
+			maps.Copy(with, e.metadata)
+		}
+		delete(with, "rawPayload")
+		if raw {
+			with["rawPayload"] = strconv.FormatBool(raw)
+		}
+		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol})
+	}
+	for _, call := range calls {
+		if err := s.world.publish(s.app, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package fakes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eventproof/eventproof/fakes/world"
+)
+
+// Settle implements [world.Backend]. It is exact: it returns when no call is
+// open, nothing is ready and nothing is due, and otherwise waits for the world
+// to change, or for time.
+func (w *backend) Settle(ctx context.Context) error {
+	cfg := w.recorder.Config()
+	deadline := time.Now().Add(cfg.Horizon)
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, errHorizon)
+	defer cancel()
+	var pending *world.PendingError
+	err := w.engine.wait(ctx, func() bool {
+		if w.engine.closed {
+			return true
+		}
+		if w.busy() {
+			return false
+		}
+		held, hopeful := w.held(cfg.Rounds, deadline)
+		if hopeful {
+			return false
+		}
+		if len(held) > 0 {
+			pending = &world.PendingError{Events: held, After: fmt.Sprintf("%d redeliveries, or nothing due within %s", cfg.Rounds, cfg.Horizon)}
+		}
+		return true
+	})
+	if errors.Is(err, errHorizon) {
+		w.engine.mu.Lock()
+		held, _ := w.held(0, time.Time{})
+		w.engine.mu.Unlock()
+		return &world.PendingError{Events: held, After: cfg.Horizon.String()}
+	}
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	if pending != nil {
+		return pending
+	}
+	return nil
+}
+
+var errHorizon = errors.New("the horizon has passed")
+
+// busy reports whether a call is open or could start.
+func (w *backend) busy() bool {
+	if w.engine.open > 0 || w.again > 0 {
+		return true
+	}
+	return slices.ContainsFunc(w.engine.ready, func(d *delivery) bool { return d.sub.app.incarnation != nil })
+}
+
+// held is what the broker still holds for somebody who reads, and whether
+// waiting may change that: hopeful is true while one of them is due before the
+// deadline and has not been redelivered often enough.
+func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEvent, hopeful bool) {
+	waiting := make(map[*pending]*delivery)
+	for d := range w.retries {
+		waiting[d.pending] = d
+	}
+	open := w.engine.open > 0
+	for _, g := range w.broker.order {
+		if g.sub == nil {
+			continue
+		}
+		for _, p := range g.pending {
+			e := world.PendingEvent{App: g.sub.app.id, PubSub: g.component, Topic: g.topicKey.topic, Event: p.message.event,
+				Deliveries: p.deliveries, Open: open && waiting[p] == nil}
+			var due time.Time
+			given := p.rounds >= rounds
+			if d := waiting[p]; d != nil {
+				due = w.retries[d]
+				r := d.sub.policy.Retry
+				given = r.MaxRetries < 0 && d.attempts > rounds || r.MaxRetries >= 0 && p.rounds > rounds
+			} else if g.sub.reclaims() {
+				due = g.sub.reclaimAfter(p.read)
+			} else {
+				given = true // it stays for ever
+			}
+			if !due.IsZero() {
+				e.Due = w.recorder.Journal().Since(due)
+			}
+			held = append(held, e)
+			if !given && !due.After(deadline) {
+				hopeful = true
+			}
+		}
+	}
+	return held, hopeful
+}

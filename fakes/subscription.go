@@ -1,0 +1,127 @@
+package fakes
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/cel-go/cel"
+
+	"github.com/eventproof/eventproof/contract/resources"
+	"github.com/eventproof/eventproof/fakes/world"
+)
+
+// subscription is one topic that an app's sidecar reads for it.
+type subscription struct {
+	app        *app
+	component  string
+	topic      string
+	deadLetter string
+	rules      []rule
+	rawPayload string // the metadata text; "true" makes the sidecar wrap raw bytes
+	kind       string // declarative | programmatic
+	protocol   world.Protocol
+	policy     resources.Policy
+	started    time.Time
+	// concurrency is how many messages are delivered at once: the component's
+	// setting of that name.
+	concurrency int
+
+	processingTimeout, redeliverInterval time.Duration
+}
+
+// rule sends an event to a path of the app.
+type rule struct {
+	match   string
+	path    string
+	program cel.Program // nil: matches everything
+}
+
+// newRule compiles a routing rule as daprd does: every name in it that CEL does
+// not know is a variable of any type; only "event" is ever set.
+//
+// Source: dapr v1.16.0 pkg/expr/expr.go.
+func newRule(match, path string) (rule, error) {
+	r := rule{match: strings.TrimSpace(match), path: path}
+	if r.match == "" {
+		return r, nil
+	}
+	env, err := cel.NewEnv(cel.Variable("event", cel.DynType))
+	if err != nil {
+		return r, err
+	}
+	ast, issues := env.Compile(r.match)
+	if issues.Err() != nil {
+		return r, fmt.Errorf("routing rule %q: %w", r.match, issues.Err())
+	}
+	r.program, err = env.Program(ast)
+	return r, err
+}
+
+// route is the path for an event; ok is false where no rule matches, which
+// daprd acknowledges in silence or dead-letters. An error of a rule is an error:
+// the rules after it are not asked.
+//
+// Source: dapr v1.16.0 pkg/runtime/subscription/subscription.go findMatchingRoute.
+func (s *subscription) route(event map[string]any) (path string, ok bool, err error) {
+	for _, r := range s.rules {
+		if r.program == nil {
+			return r.path, true, nil
+		}
+		out, _, err := r.program.Eval(map[string]any{"event": event})
+		if err != nil {
+			return "", false, err
+		}
+		matches, isBool := out.Value().(bool)
+		if !isBool {
+			return "", false, fmt.Errorf("the result of match expression %s was not a boolean", r.match)
+		}
+		if matches {
+			return r.path, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// reclaims reports whether pending messages come again at all.
+func (s *subscription) reclaims() bool { return s.processingTimeout > 0 && s.redeliverInterval > 0 }
+
+// reclaimAfter is the first tick at which a message read at the given time has
+// been idle long enough.
+func (s *subscription) reclaimAfter(read time.Time) time.Time {
+	idle := read.Add(s.processingTimeout).Sub(s.started)
+	ticks := (idle + s.redeliverInterval - 1) / s.redeliverInterval
+	return s.started.Add(ticks * s.redeliverInterval)
+}
+
+// declared are the subscriptions of the app's resources, in daprd's order.
+func (w *backend) declared(a *app, protocol world.Protocol) ([]*subscription, error) {
+	var subs []*subscription
+	for _, r := range a.resources.Subscriptions {
+		if r.BulkSubscribe.Enabled {
+			return nil, notSimulated(r.Place.String(), "bulkSubscribe")
+		}
+		s := &subscription{component: r.PubSub, topic: r.Topic, deadLetter: r.DeadLetterTopic,
+			rawPayload: r.Metadata["rawPayload"], kind: "declarative"}
+		for _, rr := range r.Rules {
+			rule, err := newRule(rr.Match, rr.Path)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.Place, err)
+			}
+			s.rules = append(s.rules, rule)
+		}
+		if len(s.rules) > 0 {
+			subs = append(subs, s)
+		}
+	}
+	return subs, nil
+}
+
+// notSimulated is the refusal of what the fake does not do: a fake that
+// passes over it in silence would be believed.
+func notSimulated(where, what string) error {
+	if where != "" {
+		where += ": "
+	}
+	return fmt.Errorf("%s%s is not simulated by the fake; run this on real Dapr (harness.Start), or leave it out of the fake's resources", where, what)
+}

@@ -1,0 +1,98 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+)
+
+// handlerTransport calls an http.Handler as net/http's server would, without a
+// connection.
+type handlerTransport struct{ handler http.Handler }
+
+// ErrReset is what a caller sees of an app whose handler panicked: net/http
+// closes the connection without an answer.
+var ErrReset = errors.New("connection reset by the app")
+
+// PanicError is the [ErrReset] of a handler that panicked, with its stack.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (p *PanicError) Error() string {
+	return fmt.Sprintf("%v: its handler panicked: %v", ErrReset, p.Value)
+}
+func (p *PanicError) Unwrap() error { return ErrReset }
+
+func (t handlerTransport) RoundTrip(r *http.Request) (_ *http.Response, err error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	defer r.Body.Close()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel() // as net/http's server does when the handler returns
+	in := r.Clone(ctx)
+	in.RequestURI = r.URL.RequestURI()
+	in.RemoteAddr = "127.0.0.1:0"
+	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	w := &response{header: make(http.Header)}
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	t.handler.ServeHTTP(w, in)
+	if r.Context().Err() != nil {
+		return nil, context.Cause(r.Context())
+	}
+	return w.result(r), nil
+}
+
+// response collects what a handler writes. The status is fixed by the first
+// WriteHeader above 1xx, or by the first Write, as in net/http.
+type response struct {
+	header http.Header
+	sent   http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *response) Header() http.Header { return w.header }
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.status == http.StatusNoContent || w.status == http.StatusNotModified {
+		return 0, http.ErrBodyNotAllowed
+	}
+	return w.body.Write(b)
+}
+
+// Flush is there for handlers that ask for an http.Flusher.
+func (w *response) Flush() { w.WriteHeader(http.StatusOK) }
+
+func (w *response) result(r *http.Request) *http.Response {
+	w.WriteHeader(http.StatusOK)
+	if w.sent.Get("Content-Length") == "" {
+		w.sent.Set("Content-Length", strconv.Itoa(w.body.Len()))
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.sent, Body: io.NopCloser(bytes.NewReader(w.body.Bytes())), ContentLength: int64(w.body.Len()), Request: r,
+	}
+}

@@ -1,0 +1,354 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eventproof/eventproof/contract"
+	"github.com/eventproof/eventproof/contract/journal"
+	"github.com/eventproof/eventproof/contract/resources"
+)
+
+// Recorder writes a world's journal and holds each event against its contract
+// as it passes. Both worlds report to it, so attempts, causes and checks mean
+// the same in each. It is safe for concurrent use.
+type Recorder struct {
+	cfg       Config
+	resources *resources.Set
+	journal   *journal.Journal
+	observer  journal.Observer
+
+	mu         sync.Mutex
+	open       map[string][]int       // app -> seq of its deliveries without an answer
+	delivered  map[int]openDelivery   // seq -> what was delivered
+	attempts   map[deliveryKey]int    // how often it was delivered so far
+	published  map[publicationKey]int // seq of the published entry
+	deadLetter map[topicKey]bool      // topics that are a dead letter topic of somebody
+	carried    map[string]bool        // events whose data the journal holds, by id
+	violations []contract.Violation
+	expected   map[string]bool
+}
+
+type topicKey struct{ pubsub, topic string }
+type publicationKey struct{ pubsub, id string }
+type deliveryKey struct{ app, pubsub, topic, id string }
+type openDelivery struct {
+	entry journal.Entry
+}
+
+func newRecorder(cfg Config, set *resources.Set, j *journal.Journal, observer journal.Observer) *Recorder {
+	r := &Recorder{
+		cfg: cfg, resources: set, journal: j, observer: observer,
+		open: make(map[string][]int), delivered: make(map[int]openDelivery),
+		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]int),
+		deadLetter: make(map[topicKey]bool), carried: make(map[string]bool), expected: make(map[string]bool),
+	}
+	for _, c := range cfg.Contracts.Contracts() {
+		for _, consumer := range c.Consumers {
+			if consumer.DeadLetterTopic != "" {
+				r.deadLetter[topicKey{c.PubSub, consumer.DeadLetterTopic}] = true
+			}
+		}
+	}
+	return r
+}
+
+// Config is the world's, defaults filled in.
+func (r *Recorder) Config() Config { return r.cfg }
+
+// Catalog may be nil: no contracts.
+func (r *Recorder) Catalog() *contract.Catalog { return r.cfg.Contracts }
+
+// Resources are the team's Dapr resources as loaded.
+func (r *Recorder) Resources() *resources.Set { return r.resources }
+
+// Journal is the world's journal.
+func (r *Recorder) Journal() *journal.Journal { return r.journal }
+
+// Subscription is a topic that an app asked for.
+type Subscription struct {
+	App, PubSub, Topic, DeadLetterTopic string
+	Protocol                            Protocol
+	Kind                                string // declarative | programmatic | streaming
+}
+
+// Subscribe records an active subscription.
+func (r *Recorder) Subscribe(s Subscription, seenBy journal.Observer) {
+	if s.DeadLetterTopic != "" {
+		r.mu.Lock()
+		r.deadLetter[topicKey{s.PubSub, s.DeadLetterTopic}] = true
+		r.mu.Unlock()
+	}
+	r.journal.Append(journal.Entry{Kind: journal.Subscribed, SeenBy: seenBy, App: s.App, PubSub: s.PubSub, Topic: s.Topic,
+		DeadLetterTopic: s.DeadLetterTopic, Protocol: string(s.Protocol), Note: s.Kind})
+}
+
+// Publication is an event that a sidecar took from its app.
+type Publication struct {
+	App, PubSub, Topic string
+	Envelope           []byte // as it went to the broker
+	Raw                bool   // rawPayload: no CloudEvent
+	Metadata           map[string]string
+	Protocol           string // http | grpc
+	// Cause is the delivered entry in whose course the app published; 0: the
+	// app's only open delivery, if there is just one.
+	Cause int
+}
+
+// Publish records a publication, holds it against its contract and returns its
+// place in the journal and the event's name.
+func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
+	e, err := r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw)
+	if err == nil {
+		event = r.Catalog().Ref(e)
+	}
+	r.mu.Lock()
+	if p.Cause == 0 {
+		if open := r.open[p.App]; len(open) == 1 {
+			p.Cause = open[0]
+		}
+	}
+	entry := journal.Entry{Kind: journal.Published, SeenBy: r.observer, App: p.App, PubSub: p.PubSub, Topic: p.Topic,
+		Event: event, Protocol: p.Protocol, Cause: p.Cause, Metadata: p.Metadata}
+	r.carry(&entry, p.Envelope, p.Raw)
+	seq = r.journal.Append(entry)
+	if event.ID != "" {
+		r.published[publicationKey{p.PubSub, event.ID}] = seq
+	}
+	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
+	r.mu.Unlock()
+	if r.Catalog() == nil {
+		return seq, event
+	}
+	switch {
+	case p.Raw:
+		if c, _, _ := r.Catalog().Find(contract.Event{PubSub: p.PubSub, Topic: p.Topic}); c == nil || c.Schema != "none" {
+			r.violateAll(seq, p.App, event, p.Topic, "published", r.Catalog().CheckData(p.PubSub, p.Topic, "", p.Envelope))
+		}
+	case err != nil:
+		r.violateAll(seq, p.App, event, p.Topic, "published", []contract.Violation{{Rule: contract.RuleAttribute, What: err.Error()}})
+	case !deadLetter:
+		r.violateAll(seq, p.App, event, p.Topic, "published", r.Catalog().Check(e))
+		r.checkProducer(seq, p.App, e, event)
+	}
+	return seq, event
+}
+
+func (r *Recorder) checkProducer(seq int, app string, e contract.Event, event contract.Ref) {
+	c, version, _ := r.Catalog().Find(e)
+	if c == nil || len(c.Producers) == 0 || app == Tester {
+		return
+	}
+	i := slices.IndexFunc(c.Producers, func(p contract.Producer) bool { return p.App == app })
+	if i < 0 {
+		names := make([]string, len(c.Producers))
+		for i, p := range c.Producers {
+			names[i] = p.App
+		}
+		r.violateAll(seq, app, event, e.Topic, "published", []contract.Violation{{Rule: contract.RuleProducer, Place: c.Producers[0].Place,
+			What: fmt.Sprintf("%s publishes %s, which the contract does not let it", app, c.Event),
+			Want: "a producer named in the contract: " + strings.Join(names, ", "), Got: app}})
+		return
+	}
+	if p := c.Producers[i]; version != "" && len(p.Versions) > 0 && !slices.Contains(p.Versions, version) {
+		r.violateAll(seq, app, event, e.Topic, "published", []contract.Violation{{Rule: contract.RuleVersion, Place: p.Place,
+			What: fmt.Sprintf("%s publishes version %s of %s, which the contract does not let it", app, version, c.Event),
+			Want: "one of its versions: " + strings.Join(p.Versions, ", "), Got: version}})
+	}
+}
+
+// PublishFailed records a publish that the sidecar refused.
+func (r *Recorder) PublishFailed(p Publication, answer string) {
+	var event contract.Ref
+	if e, err := r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw); err == nil {
+		event = r.Catalog().Ref(e)
+	}
+	r.journal.Append(journal.Entry{Kind: journal.PublishFailed, SeenBy: r.observer, App: p.App, PubSub: p.PubSub, Topic: p.Topic,
+		Event: event, Protocol: p.Protocol, Metadata: p.Metadata, Answer: answer})
+}
+
+// Delivery is one call of an app with an event.
+type Delivery struct {
+	App, PubSub, Topic, Route, Protocol string
+	Envelope                            []byte // the CloudEvent's JSON
+	Raw                                 bool   // the subscription is rawPayload: the sidecar made the envelope, with a new id each time
+	// Event and Cause are looked up by the envelope's id where they are not given.
+	Event contract.Ref
+	Cause int
+}
+
+// Deliver records that a delivery begins. The attempt is counted by event,
+// app and topic.
+func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
+	var e contract.Event
+	var err error
+	if d.Event == (contract.Ref{}) {
+		if e, err = r.parse(d.PubSub, d.Topic, d.Envelope, false); err == nil {
+			d.Event = r.Catalog().Ref(e)
+		}
+	}
+	key := deliveryKey{d.App, d.PubSub, d.Topic, d.Event.ID}
+	r.mu.Lock()
+	r.attempts[key]++
+	attempt = r.attempts[key]
+	known := r.published[publicationKey{d.PubSub, d.Event.ID}]
+	if d.Cause == 0 {
+		d.Cause = known
+	}
+	entry := journal.Entry{Kind: journal.Delivered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
+		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: attempt, Cause: d.Cause}
+	r.carry(&entry, d.Envelope, false)
+	seq = r.journal.Append(entry)
+	entry.Data = nil
+	r.delivered[seq] = openDelivery{entry}
+	r.open[d.App] = append(r.open[d.App], seq)
+	deadLetter := r.deadLetter[topicKey{d.PubSub, d.Topic}]
+	r.mu.Unlock()
+	if r.Catalog() != nil && !deadLetter && attempt == 1 && !d.Raw {
+		if e.ID == "" && err == nil {
+			e, err = r.parse(d.PubSub, d.Topic, d.Envelope, false)
+		}
+		if err == nil {
+			if known == 0 { // not seen, and so not checked, when it was published
+				r.violateAll(seq, d.App, d.Event, d.Topic, "delivered", r.Catalog().Check(e))
+			}
+			r.checkConsumer(seq, d.App, e, d.Event)
+		}
+	}
+	return seq, attempt
+}
+
+func (r *Recorder) checkConsumer(seq int, app string, e contract.Event, event contract.Ref) {
+	c, version, _ := r.Catalog().Find(e)
+	if c == nil {
+		return
+	}
+	i := slices.IndexFunc(c.Consumers, func(p contract.Consumer) bool { return p.App == app })
+	if i < 0 || version == "" {
+		return
+	}
+	if p := c.Consumers[i]; len(p.Versions) > 0 && !slices.Contains(p.Versions, version) {
+		r.violateAll(seq, app, event, e.Topic, "delivered", []contract.Violation{{Rule: contract.RuleVersion, Place: p.Place,
+			What: fmt.Sprintf("%s gets version %s of %s, which it does not say it reads", app, version, c.Event),
+			Want: "one of its versions: " + strings.Join(p.Versions, ", "), Got: version}})
+	}
+}
+
+// Answer records an app's answer to the delivery at seq.
+func (r *Recorder) Answer(seq int, answer string, took time.Duration) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.delivered[seq].entry
+	delete(r.delivered, seq)
+	open := slices.DeleteFunc(r.open[d.App], func(s int) bool { return s == seq })
+	if len(open) == 0 {
+		delete(r.open, d.App)
+	} else {
+		r.open[d.App] = open
+	}
+	return r.journal.Append(journal.Entry{Kind: journal.Answered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
+		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: d.Attempt, Answer: answer, Duration: took, Cause: seq})
+}
+
+// Open is the number of deliveries that have no answer yet.
+func (r *Recorder) Open() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.delivered)
+}
+
+// PublishedSeq is the published entry of an event id, 0 where none is known.
+func (r *Recorder) PublishedSeq(pubsub, id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.published[publicationKey{pubsub, id}]
+}
+
+// carry puts the event's data on its first entry. Callers hold r.mu.
+func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw bool) {
+	if id := entry.Event.ID; id != "" {
+		if r.carried[id] {
+			return
+		}
+		r.carried[id] = true
+	}
+	if !raw && json.Valid(envelope) {
+		entry.Data = envelope
+		return
+	}
+	entry.Data, _ = json.Marshal(string(envelope))
+}
+
+func (r *Recorder) parse(pubsub, topic string, envelope []byte, raw bool) (contract.Event, error) {
+	if raw {
+		return contract.Event{}, errRaw
+	}
+	e, err := contract.ParseEvent(envelope)
+	if err != nil {
+		return e, err
+	}
+	e.PubSub, e.Topic = pubsub, topic
+	return e, nil
+}
+
+var errRaw = fmt.Errorf("a raw payload is not a CloudEvent")
+
+// Violate records a broken rule; cause is the entry that broke it.
+func (r *Recorder) Violate(cause int, v contract.Violation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.violations = append(r.violations, v)
+	if cause == 0 {
+		return
+	}
+	r.journal.Append(journal.Entry{Kind: journal.ViolationFound, SeenBy: r.observer, App: v.App, Event: v.Event, Cause: cause, Note: v.Rule})
+}
+
+func (r *Recorder) violateAll(seq int, app string, event contract.Ref, topic, did string, found []contract.Violation) {
+	for _, v := range found {
+		v.App, v.Event = app, event
+		at := r.journal.Entries()[seq-1].At.Round(time.Millisecond)
+		preposition := "by"
+		if did == "delivered" {
+			preposition = "to"
+		}
+		v.Trace = []string{fmt.Sprintf("t=%s  %s  %s on %s  %s %s", at, did, event, topic, preposition, app)}
+		r.Violate(seq, v)
+	}
+}
+
+func (r *Recorder) expect(rule string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expected[rule] = true
+}
+
+func (r *Recorder) seenViolations() []contract.Violation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.violations)
+}
+
+// verdict is what nobody expected, and what was expected and did not come.
+func (r *Recorder) verdict() (unexpected []contract.Violation, missing []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := make(map[string]bool)
+	for _, v := range r.violations {
+		seen[v.Rule] = true
+		if !r.expected[v.Rule] {
+			unexpected = append(unexpected, v)
+		}
+	}
+	for rule := range r.expected {
+		if !seen[rule] {
+			missing = append(missing, rule)
+		}
+	}
+	slices.Sort(missing)
+	return unexpected, missing
+}

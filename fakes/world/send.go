@@ -1,0 +1,56 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/eventproof/eventproof/contract"
+)
+
+// publication turns an event into a publish call.
+func publication(e contract.Event) (data []byte, contentType string, metadata map[string]string, err error) {
+	if e.Subject != "" || e.Time != "" || e.DataSchema != "" || len(e.Extensions) > 0 {
+		// daprd ignores the cloudevent.* overrides for these, and passes what
+		// the event carries: components-contrib pubsub/envelope.go FromCloudEvent.
+		if e.SpecVersion == "" {
+			e.SpecVersion = "1.0"
+		}
+		if e.ID == "" {
+			return nil, "", nil, fmt.Errorf("an event with a subject, a time, a dataschema or extensions is published as a CloudEvent of its own, to which daprd gives no id: set ID")
+		}
+		data, err = json.Marshal(e)
+		return data, "application/cloudevents+json", nil, err
+	}
+	metadata = make(map[string]string, 3)
+	for key, value := range map[string]string{"cloudevent.id": e.ID, "cloudevent.source": e.Source, "cloudevent.type": e.Type} {
+		if value != "" {
+			metadata[key] = value
+		}
+	}
+	contentType = e.DataContentType
+	if e.DataBase64 != nil {
+		if contentType == "" {
+			contentType = "application/octet-stream"
+		}
+		return e.DataBase64, contentType, metadata, nil
+	}
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	data = e.Data
+	if !isJSON(contentType) {
+		var text string
+		if json.Unmarshal(e.Data, &text) == nil {
+			data = []byte(text) // the data member of a text payload is a JSON string
+		}
+	}
+	return data, contentType, metadata, nil
+}
+
+// isJSON reports what daprd takes for JSON: components-contrib
+// contenttype/contenttype.go. application/vnd.x+json is not.
+func isJSON(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "application/json")
+}

@@ -1,0 +1,388 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eventproof/eventproof/contract/journal"
+	"github.com/eventproof/eventproof/contract/resources"
+	"github.com/eventproof/eventproof/fakes/faults"
+	"github.com/eventproof/eventproof/fakes/world"
+	"github.com/eventproof/eventproof/harness/proxy"
+)
+
+// backend is the world.Backend of real Dapr.
+type backend struct {
+	t        testing.TB // nil outside a test
+	site     *site
+	db       *redis.Client
+	recorder *world.Recorder
+	faults   faults.Armed
+	files    map[string][]byte // what daprd gets: the team's resources, substituted
+	configs  []string
+	newID    func() string
+
+	forget       func()
+	stopWatching func() bool
+
+	mu      sync.Mutex
+	apps    map[string]*sidecarOf
+	order   []string
+	counted int // entries of the journal that calls has counted
+	calls   map[callKey]calls
+	past    history
+	closed  bool
+}
+
+// sidecarOf is all that stands around one app.
+type sidecarOf struct {
+	id      string
+	api     *proxy.API
+	proxy   *proxy.App // nil until the app can be called
+	daprd   *daprd     // nil until the first incarnation is connected
+	started bool
+}
+
+func newBackend(ctx context.Context, t testing.TB, r *world.Recorder) (_ *backend, err error) {
+	e, err := connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{
+		t: t, recorder: r, newID: ids(r.Config().Seed), forget: func() {},
+		apps: make(map[string]*sidecarOf), calls: make(map[callKey]calls),
+		past: history{messages: make(map[string][]message), told: make(map[fact]bool), claimed: make(map[[2]string]bool), putBy: make(map[[2]string]int)},
+	}
+	listed := b.substitute()
+	if r.Config().StrictResources && len(listed) > 0 {
+		return nil, errors.Join(fmt.Errorf("StrictResources: these would have to be substituted:\n  %s", strings.Join(listed, "\n  ")), e.Close())
+	}
+	b.site, err = newSite(ctx, e)
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	b.db = redis.NewClient(&redis.Options{Addr: b.site.redisAddr})
+	r.Journal().SetHead(func(h *journal.Head) { b.describe(h, listed) })
+	return b, nil
+}
+
+// ids are the CloudEvents ids that the proxies give: from the seed, so that
+// they are the same in each run of a test.
+func ids(seed int64) func() string {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], uint64(seed))
+	source := rand.NewChaCha8(key)
+	var mu sync.Mutex
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return uuid.Must(uuid.NewRandomFromReader(source)).String() // its Read never fails
+	}
+}
+
+// substitute makes the resources that daprd gets.
+func (b *backend) substitute() (listed []string) {
+	cfg := b.recorder.Config()
+	set := b.recorder.Resources()
+	named := map[string]bool{}
+	topics := map[string]bool{}
+	for _, c := range cfg.Contracts.Contracts() {
+		named[c.PubSub] = true
+		topics[c.Topic] = true
+	}
+	for _, s := range set.Subscriptions {
+		named[s.PubSub] = true
+		topics[s.Topic] = true
+	}
+	if len(named) == 0 && len(set.PubSubs()) == 0 {
+		named[world.DefaultPubSub] = true
+	}
+	b.files, listed = resources.Substitute(set, resources.Substitution{
+		RedisHost: redisHost,
+		// What an app subscribes to in its code is not known before its daprd
+		// runs. Connections are opened when they are needed.
+		PoolSize:          resources.PoolSize(len(topics) + 50),
+		ProcessingTimeout: cfg.Clocks.ProcessingTimeout,
+		RedeliverInterval: cfg.Clocks.RedeliverInterval,
+		RetryScale:        cfg.Clocks.RetryScale,
+		PubSubs:           slices.Sorted(maps.Keys(named)),
+	})
+	if b.files == nil {
+		b.files = make(map[string][]byte)
+	}
+	for i, c := range set.Configurations {
+		name := fmt.Sprintf("../config/%d.yaml", i)
+		b.files[name] = bytes.Clone(c.Data)
+		b.configs = append(b.configs, fmt.Sprintf("/eventproof/config/%d.yaml", i))
+	}
+	return listed
+}
+
+// describe fills in the journal's head.
+func (b *backend) describe(h *journal.Head, listed []string) {
+	set := b.recorder.Resources()
+	for _, c := range set.Components {
+		h.Resources = append(h.Resources, fmt.Sprintf("Component/%s (%s)", c.Name, c.Place))
+	}
+	for _, s := range set.Subscriptions {
+		h.Resources = append(h.Resources, fmt.Sprintf("Subscription/%s (%s)", s.Name, s.Place))
+	}
+	for _, r := range set.Resiliencies {
+		h.Resources = append(h.Resources, fmt.Sprintf("Resiliency/%s (%s)", r.Name, r.Place))
+	}
+	for _, c := range set.Configurations {
+		h.Resources = append(h.Resources, fmt.Sprintf("Configuration/%s (%s)", c.Name, c.Place))
+	}
+	h.Substitutions = append(h.Substitutions, listed...)
+	h.Substitutions = append(h.Substitutions, "publish metadata: the proxy sets cloudevent.id where the app sets none, so that the event can be followed; daprd would draw it")
+	h.Versions = map[string]string{"images": fmt.Sprintf("%s, %s", b.site.images.daprd.name, b.site.images.redis.name)}
+	for _, image := range []chosen{b.site.images.daprd, b.site.images.redis} {
+		if image.note != "" {
+			h.Substitutions = append(h.Substitutions, fmt.Sprintf("image %s: %s", image.name, image.note))
+		}
+	}
+	if info, err := b.db.Info(context.Background(), "server").Result(); err == nil {
+		for line := range strings.Lines(info) {
+			if v, ok := strings.CutPrefix(line, "redis_version:"); ok {
+				h.Versions["redis"] = strings.TrimSpace(v)
+			}
+		}
+	}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(build.Deps, &build.Main) {
+			switch m.Path {
+			case "github.com/dapr/go-sdk":
+				h.Versions["go-sdk"] = m.Version
+			case "github.com/eventproof/eventproof":
+				h.Versions["eventproof"] = m.Version
+			}
+		}
+	}
+}
+
+// attached are the apps, in the order in which they came.
+func (b *backend) attached() []sidecarOf {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]sidecarOf, 0, len(b.order))
+	for _, id := range b.order {
+		all = append(all, *b.apps[id])
+	}
+	return all
+}
+
+// Sidecar makes what an app sees of Dapr. daprd itself is started when it is
+// known how the app is called; a call before that waits.
+func (b *backend) Sidecar(_ context.Context, app string) (world.Sidecar, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, errClosed
+	}
+	a := b.apps[app]
+	if a == nil {
+		api, err := proxy.NewAPI(proxy.APIConfig{AppID: app, Recorder: b.recorder, NewID: b.newID,
+			Envelope: func(ctx context.Context, _, topic, id string) ([]byte, error) { return envelope(ctx, b.db, topic, id) }})
+		if err != nil {
+			return nil, err
+		}
+		a = &sidecarOf{id: app, api: api}
+		b.apps[app] = a
+		b.order = append(b.order, app)
+	}
+	c, err := a.api.Client()
+	if err != nil {
+		return nil, fmt.Errorf("connect to the sidecar of %s: %w", app, err)
+	}
+	return newSidecar(a.id, a.api, c)
+}
+
+var errClosed = errors.New("the world is closed")
+
+// Connect gives a started app to its daprd, which is started for the first
+// incarnation, and anew where the protocol is another one.
+func (b *backend) Connect(ctx context.Context, app string, e world.Endpoint) error {
+	b.mu.Lock()
+	a := b.apps[app]
+	b.mu.Unlock()
+	if a.daprd != nil && a.daprd.options.protocol == e.Protocol {
+		if a.proxy == nil {
+			return nil
+		}
+		return a.proxy.SetEndpoint(e)
+	}
+	if a.daprd != nil {
+		if err := b.replace(ctx, a); err != nil {
+			return err
+		}
+	}
+	o := daprdOptions{app: app, protocol: e.Protocol, files: b.files, configs: b.configs}
+	if e.Callable() {
+		p, err := proxy.NewApp(proxy.AppConfig{AppID: app, Recorder: b.recorder, Faults: &b.faults,
+			ListenHost: b.site.app.listen, Published: b.published})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(p.Listen(e.Protocol), p.SetEndpoint(e)); err != nil {
+			return errors.Join(err, p.Close())
+		}
+		b.mu.Lock()
+		a.proxy = p
+		b.mu.Unlock()
+		o.appPort = p.Port()
+	}
+	d, err := b.site.startDaprd(ctx, o)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	a.daprd = d
+	b.mu.Unlock()
+	m, err := b.site.ready(ctx, b.db, b.recorder.Resources(), d, func() { a.api.SetUpstream(d.grpc, d.http) })
+	if err != nil {
+		return err
+	}
+	b.recorder.Journal().SetHead(func(h *journal.Head) {
+		versions := maps.Clone(h.Versions) // a head that was read stays as it was
+		versions["dapr"] = m.RuntimeVersion
+		h.Versions = versions
+	})
+	for _, s := range m.subscriptions(app, e.Protocol) {
+		if !a.started {
+			b.recorder.Subscribe(s, journal.Daprd)
+		}
+	}
+	b.mu.Lock()
+	a.started = true
+	b.mu.Unlock()
+	return nil
+}
+
+// replace ends an app's daprd, for another one.
+func (b *backend) replace(ctx context.Context, a *sidecarOf) error {
+	if a.proxy != nil {
+		if err := a.proxy.Close(); err != nil {
+			return err
+		}
+	}
+	if err := b.site.terminate(ctx, a.daprd.container); err != nil {
+		return fmt.Errorf("end daprd of %s: %w", a.id, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a.proxy, a.daprd = nil, nil
+	return nil
+}
+
+// published waits until a publish that is under way at any app is recorded, so
+// that a delivery never stands in the journal before its publish.
+func (b *backend) published(ctx context.Context, pubsub, topic, id string) {
+	for _, a := range b.attached() {
+		a.api.Await(ctx, pubsub, topic, id)
+	}
+}
+
+// Disconnect fences an incarnation.
+func (b *backend) Disconnect(_ context.Context, app string) error {
+	b.mu.Lock()
+	a := b.apps[app]
+	b.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	if a.proxy != nil {
+		a.proxy.Fence()
+	}
+	a.api.FenceClients()
+	return nil
+}
+
+// Inject arms or performs a fault at the proxies.
+func (b *backend) Inject(ctx context.Context, f faults.Fault) error {
+	switch f := f.(type) {
+	case faults.LoseAnswer:
+		b.faults.Arm(f, times(f.Times))
+	case faults.FailDelivery:
+		b.faults.Arm(f, times(f.Times))
+	case faults.Redeliver:
+		struck := false
+		for _, a := range b.attached() {
+			if a.proxy == nil || (f.App != "" && f.App != a.id) {
+				continue
+			}
+			struck = true
+			if err := a.proxy.Redeliver(ctx, f); err != nil {
+				return err
+			}
+		}
+		if !struck {
+			return fmt.Errorf("no attached app %q is called by Dapr", f.App)
+		}
+	default:
+		return fmt.Errorf("real Dapr in containers cannot do this: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+func times(n int) int {
+	if n == 0 {
+		return 1
+	}
+	return n
+}
+
+// Close ends everything. What a failed test wants to see is shown first.
+func (b *backend) Close(ctx context.Context) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	stop := b.stopWatching
+	b.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	b.forget()
+	if b.t != nil && b.t.Failed() {
+		b.show(ctx)
+	}
+	var errs []error
+	var mu sync.Mutex
+	keep := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	}
+	// The containers first: a daprd that loses its app would go on trying.
+	var all sync.WaitGroup
+	all.Go(func() { keep(b.site.remove(ctx)) })
+	for _, a := range b.attached() {
+		all.Go(func() {
+			if a.proxy != nil {
+				keep(a.proxy.Close())
+			}
+			keep(a.api.Close())
+		})
+	}
+	all.Wait()
+	keep(b.db.Close())
+	keep(b.site.Close())
+	return errors.Join(errs...)
+}
+
+var _ world.Backend = (*backend)(nil)

@@ -1,0 +1,61 @@
+// Package harness runs a world on real Dapr: one Redis and one daprd for each
+// app, in containers on a network of their own, with the apps in the test's
+// process or as commands.
+//
+//	w := harness.Start(t, world.Config{Contracts: catalog, Resources: []fs.FS{os.DirFS("configs/dapr")}})
+//
+// The world is the same type as the fake's, so a test is written once for both.
+// Proxies stand on both channels, daprd to app and app to daprd: they write the
+// journal and inject faults. What only the broker can know, that an event was
+// acknowledged, is pending, or was dead-lettered, is read from Redis and never
+// concluded from the policy that daprd is hoped to follow.
+//
+// # Where it runs
+//
+// EVENTPROOF_REAL says what happens where it cannot run:
+//
+//   - auto (default): the test is skipped, with the reason and what to do about
+//     it; also under go test -short
+//   - required: the test fails
+//   - off: the test is skipped
+//
+// With EVENTPROOF_SKIPPED=FILE each skip adds a line to the file.
+//
+// The engine is the one that testcontainers finds; its own settings (DOCKER_HOST,
+// image prefix, host override, …) are honoured. The images are
+// daprio/daprd:1.16.0 and redis:7, or what EVENTPROOF_DAPRD_IMAGE and
+// EVENTPROOF_REDIS_IMAGE name, or, where the default ones are not on the
+// machine, those that harness/images has built.
+//
+// Containers publish their ports on the address by which this process reaches
+// them, 127.0.0.1 for a local engine. Apps listen on the address that the
+// containers' host gateway means on this machine, else on loopback, as Docker
+// Desktop wants it; EVENTPROOF_APP_HOST overrides. Where this process runs in a
+// container of the same engine, that container joins the world's network.
+//
+// # Delivery semantics
+//
+// They are daprd's own. [world.World.Settle] means: no call open at a proxy, in
+// Redis nothing pending and nothing unread, on two looks. What stays pending is
+// given up as [world.ErrPending] once it has come Config.Rounds times more, or
+// when the horizon has passed, or when nothing can come before it.
+//
+// # Time
+//
+// It is real time. Config.Clocks shortens what the team's resources wait for.
+//
+// # Restart
+//
+// A restarted app keeps its daprd: the proxy answers for the new incarnation.
+// daprd is replaced only where the app's protocol changes. As with real Dapr it
+// reads an app's subscriptions once, so a new incarnation that asks for others
+// is not heard.
+//
+// # What is left behind
+//
+// Nothing. A watchdog, this program started again on a pipe, removes the
+// containers and the network when the pipe closes, however this process ends:
+// by a panic in any goroutine, os.Exit, Ctrl-C or SIGKILL. Programs that link
+// this package must not print or exit in an init function that would run before
+// this package's, or it does so in the watchdog too.
+package harness

@@ -1,0 +1,298 @@
+package harness
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// The images, unless the environment says otherwise, and those that
+// harness/images builds where these cannot be pulled.
+const (
+	daprdVariable, daprdImage, daprdBuilt = "EVENTPROOF_DAPRD_IMAGE", "daprio/daprd:1.16.0", "eventproof/daprd:1.16.0"
+	redisVariable, redisImage, redisBuilt = "EVENTPROOF_REDIS_IMAGE", "redis:7", "eventproof/redis:7"
+)
+
+// appHostVariable names the address on which apps listen for daprd.
+const appHostVariable = "EVENTPROOF_APP_HOST"
+
+// engine is the container engine that testcontainers' settings choose.
+type engine struct {
+	*testcontainers.DockerClient
+	host string // where published ports are reached: localhost, an address or a name
+}
+
+// UnavailableError says why real Dapr cannot run here, and what to do.
+type UnavailableError struct {
+	Reason string
+	Remedy string
+	Err    error
+}
+
+func (e *UnavailableError) Error() string {
+	s := e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + "; " + e.Remedy
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+const noEngine = "start Docker or Podman (DOCKER_HOST and testcontainers' other settings are honoured), or leave real Dapr out with EVENTPROOF_REAL=off"
+
+// connect finds the engine. It fails with an *UnavailableError.
+func connect(ctx context.Context) (e *engine, err error) {
+	defer func() {
+		// testcontainers panics where it finds no engine.
+		if v := recover(); v != nil {
+			err = &UnavailableError{"no container engine was found", noEngine, fmt.Errorf("%v", v)}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	cli, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return nil, &UnavailableError{"no container engine answers", noEngine, err}
+	}
+	defer func() {
+		if err != nil {
+			_ = cli.Close()
+		}
+	}()
+	if _, err := cli.Ping(ctx); err != nil {
+		return nil, &UnavailableError{"no container engine answers", noEngine, err}
+	}
+	leaveReaperOut(ctx, cli)
+	provider, err := testcontainers.NewDockerProvider()
+	if err != nil {
+		return nil, &UnavailableError{"no container engine answers", noEngine, err}
+	}
+	defer provider.Close()
+	host, err := provider.DaemonHost(ctx)
+	if err != nil {
+		return nil, &UnavailableError{"the engine's host is not known", "set TESTCONTAINERS_HOST_OVERRIDE to the address on which its published ports are reached", err}
+	}
+	return &engine{cli, host}, nil
+}
+
+// leaveReaperOut turns testcontainers' reaper off where its image would have
+// to be pulled first and nobody asked for it: the watchdog does its work, and
+// on a machine that cannot pull no container would start.
+var leaveReaperOut = func() func(context.Context, *testcontainers.DockerClient) {
+	var once sync.Once
+	return func(ctx context.Context, cli *testcontainers.DockerClient) {
+		once.Do(func() {
+			const variable = "TESTCONTAINERS_RYUK_DISABLED"
+			if _, asked := os.LookupEnv(variable); asked {
+				return
+			}
+			all, err := cli.ImageList(ctx, image.ListOptions{})
+			if err != nil {
+				return
+			}
+			for _, i := range all {
+				for _, tag := range i.RepoTags {
+					if strings.Contains(tag, "testcontainers/ryuk:") {
+						return
+					}
+				}
+			}
+			_ = os.Setenv(variable, "true")
+		})
+	}
+}()
+
+// chosen is an image that is on this machine.
+type chosen struct {
+	name string
+	note string // why it is not the default
+}
+
+// choose finds the image to run, and pulls it where it must.
+func (e *engine) choose(ctx context.Context, variable, official, built string) (chosen, error) {
+	if named := os.Getenv(variable); named != "" {
+		return chosen{named, "by " + variable}, e.ensure(ctx, named, variable)
+	}
+	if e.has(ctx, official) {
+		return chosen{name: official}, nil
+	}
+	if e.has(ctx, built) {
+		return chosen{built, fmt.Sprintf("built on this machine; %s is not here", official)}, nil
+	}
+	return chosen{name: official}, e.ensure(ctx, official, variable)
+}
+
+func (e *engine) has(ctx context.Context, name string) bool {
+	_, err := e.ImageInspect(ctx, prefixed(name))
+	return err == nil
+}
+
+// prefixed is the name under which testcontainers will ask for the image.
+func prefixed(name string) string {
+	prefix := testcontainers.ReadConfig().Config.HubImageNamePrefix
+	first, _, slash := strings.Cut(name, "/")
+	if prefix == "" || (slash && strings.ContainsAny(first, ".:")) || strings.HasPrefix(name, "eventproof/") {
+		return name
+	}
+	return strings.TrimSuffix(prefix, "/") + "/" + name
+}
+
+// pulls remembers what was tried, so that a hundred tests wait for one pull.
+var pulls sync.Map // image -> func() error
+
+func (e *engine) ensure(ctx context.Context, name, variable string) error {
+	if e.has(ctx, name) {
+		return nil
+	}
+	once, _ := pulls.LoadOrStore(name, sync.OnceValue(func() error { return e.pull(context.WithoutCancel(ctx), prefixed(name)) }))
+	if err := once.(func() error)(); err != nil {
+		return &UnavailableError{
+			fmt.Sprintf("image %s is not on this machine and cannot be pulled", name),
+			fmt.Sprintf("run `make images` (go run github.com/eventproof/eventproof/harness/images), which builds one, or name another with %s", variable), err}
+	}
+	return nil
+}
+
+func (e *engine) pull(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	var options image.PullOptions
+	if _, auth, err := testcontainers.DockerImageAuth(ctx, name); err == nil {
+		text, err := json.Marshal(auth)
+		if err != nil {
+			return err
+		}
+		options.RegistryAuth = base64.URLEncoding.EncodeToString(text)
+	}
+	progress, err := e.ImagePull(ctx, name, options)
+	if err != nil {
+		return err
+	}
+	defer progress.Close()
+	for d := json.NewDecoder(progress); ; {
+		var line struct {
+			Error string `json:"error"`
+		}
+		switch err := d.Decode(&line); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case line.Error != "":
+			return errors.New(line.Error)
+		}
+	}
+}
+
+// publishOn is the address on which containers publish their ports: the one
+// by which this process reaches them, which is loopback for a local engine.
+func (e *engine) publishOn(ctx context.Context) (string, error) {
+	if ip := net.ParseIP(e.host); ip != nil {
+		return ip.String(), nil
+	}
+	if e.host == "localhost" {
+		return "127.0.0.1", nil
+	}
+	ips, err := net.DefaultResolver.LookupIP(ctx, "ip4", e.host)
+	if err != nil || len(ips) == 0 {
+		return "", fmt.Errorf("find the address of the engine's host %s: %w", e.host, err)
+	}
+	return ips[0].String(), nil
+}
+
+// appHost is how containers call this process.
+type appHost struct {
+	listen string // the address on which apps listen
+	call   string // what host.docker.internal means in the containers: an address, or host-gateway
+	why    string
+	joined string // this process's own container, which joined the world's network
+}
+
+// reach finds out how containers call this process.
+func (e *engine) reach(ctx context.Context, networkID string) (appHost, error) {
+	if named := os.Getenv(appHostVariable); named != "" {
+		ip := net.ParseIP(named)
+		if ip == nil {
+			return appHost{}, fmt.Errorf("%s=%s: want an IP address of this machine that containers can reach", appHostVariable, named)
+		}
+		h := appHost{listen: named, call: named, why: "by " + appHostVariable}
+		if ip.IsLoopback() || ip.IsUnspecified() {
+			h.call = "host-gateway"
+		}
+		return h, nil
+	}
+	for _, name := range []string{testcontainers.Bridge, testcontainers.Podman} {
+		bridge, err := e.NetworkInspect(ctx, name, network.InspectOptions{})
+		if err != nil {
+			continue
+		}
+		for _, config := range bridge.IPAM.Config {
+			if isLocal(config.Gateway) {
+				return appHost{listen: config.Gateway, call: "host-gateway", why: "the gateway of the engine's network " + name}, nil
+			}
+		}
+	}
+	if h, ok := e.join(ctx, networkID); ok {
+		return h, nil
+	}
+	return appHost{listen: "127.0.0.1", call: "host-gateway", why: "the engine's gateway is no address of this machine, so it is taken to forward to loopback, as Docker Desktop does"}, nil
+}
+
+// join connects this process's own container, if it runs in one of the
+// engine's, to the world's network: containers of different networks do not
+// reach each other.
+func (e *engine) join(ctx context.Context, networkID string) (appHost, bool) {
+	name, err := os.Hostname()
+	if err != nil {
+		return appHost{}, false
+	}
+	self, err := e.ContainerInspect(ctx, name)
+	if err != nil || !strings.HasPrefix(self.ID, name) {
+		return appHost{}, false
+	}
+	if err := e.NetworkConnect(ctx, networkID, self.ID, nil); err != nil {
+		return appHost{}, false
+	}
+	if self, err = e.ContainerInspect(ctx, self.ID); err == nil {
+		for _, n := range self.NetworkSettings.Networks {
+			if n.NetworkID == networkID && n.IPAddress != "" {
+				return appHost{listen: n.IPAddress, call: n.IPAddress, why: "this process runs in a container, which joined the network", joined: self.ID}, true
+			}
+		}
+	}
+	_ = e.NetworkDisconnect(ctx, networkID, self.ID, true)
+	return appHost{}, false
+}
+
+func isLocal(address string) bool {
+	ip := net.ParseIP(address)
+	if ip == nil {
+		return false
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+var _ client.APIClient = (*engine)(nil)

@@ -1,0 +1,142 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/testcontainers/testcontainers-go"
+
+	"github.com/eventproof/eventproof/contract/journal"
+)
+
+// What of each part fits on a screen.
+const (
+	shownEntries = 30
+	shownLines   = 12
+)
+
+// show logs what a failed test wants to see: the journal, and what Redis and
+// each daprd said last. The whole is written to files.
+func (b *backend) show(ctx context.Context) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	dir, err := artifacts(b.t)
+	if err != nil {
+		b.t.Logf("the logs are not kept: %v", err)
+	}
+	keep := func(name string, data []byte) string {
+		if dir == "" {
+			return name
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return fmt.Sprintf("%s (not kept: %v)", name, err)
+		}
+		return path
+	}
+	j := b.recorder.Journal()
+	var whole bytes.Buffer
+	if _, err := j.WriteTo(&whole); err != nil {
+		fmt.Fprintf(&whole, "\n%v\n", err)
+	}
+	b.t.Logf("journal of this world (whole: %s)\n%s", keep("journal.jsonl", whole.Bytes()), journal.Text(j.Entries(), shownEntries))
+	for _, a := range b.attached() {
+		if a.daprd == nil {
+			continue
+		}
+		log := b.site.log(ctx, a.daprd.container)
+		b.t.Logf("daprd of %s (whole: %s)%s", a.id, keep("daprd."+fileName(a.id)+".log", []byte(log)), tail(worrying(log), shownLines))
+	}
+	log := b.site.log(ctx, b.site.redis)
+	b.t.Logf("redis (whole: %s)%s", keep("redis.log", []byte(log)), tail(log, 4))
+}
+
+// artifacts is where the test keeps files: by go test -artifacts, or else a
+// temporary directory that is left.
+func artifacts(t testing.TB) (string, error) {
+	if f := flag.Lookup("test.artifacts"); f != nil && f.Value.String() == "true" {
+		// Without the flag this directory is removed after the test.
+		if new, ok := t.(interface{ ArtifactDir() string }); ok { // Go 1.26
+			return new.ArtifactDir(), nil
+		}
+	}
+	return os.MkdirTemp("", "eventproof-"+fileName(t.Name())+"-")
+}
+
+func fileName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>| `, r) {
+			return '_'
+		}
+		return r
+	}, name)
+}
+
+// worrying are the lines of a daprd's log that are warnings or worse, or all
+// where there are none.
+func worrying(log string) string {
+	var b strings.Builder
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "level=warn") || strings.Contains(line, "level=error") || strings.Contains(line, "level=fatal") || strings.Contains(line, "panic") {
+			b.WriteString(line)
+		}
+	}
+	if b.Len() == 0 {
+		return log
+	}
+	return b.String()
+}
+
+// tail is the end of a log, on lines of its own.
+func tail(log string, n int) string {
+	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
+	if len(lines) == 1 && lines[0] == "" {
+		return "\n    (nothing)"
+	}
+	if over := len(lines) - n; over > 0 {
+		lines = append([]string{fmt.Sprintf("… %d lines before", over)}, lines[over:]...)
+	}
+	for i, line := range lines {
+		if len(line) > 400 {
+			lines[i] = line[:400] + "…"
+		}
+	}
+	return "\n    " + strings.Join(lines, "\n    ")
+}
+
+// log is all that a container wrote.
+func (s *site) log(ctx context.Context, c testcontainers.Container) string {
+	if c == nil {
+		return ""
+	}
+	out, err := s.ContainerLogs(ctx, c.GetContainerID(), container.LogsOptions{ShowStdout: true, ShowStderr: true})
+	if err != nil {
+		return fmt.Sprintf("(its log cannot be read: %v)", err)
+	}
+	defer out.Close()
+	var b bytes.Buffer
+	if _, err := stdcopy.StdCopy(&b, &b, out); err != nil {
+		fmt.Fprintf(&b, "(its log cannot be read: %v)", err)
+	}
+	return b.String()
+}
+
+// logTail is the end of a container's log, for an error.
+func (s *site) logTail(ctx context.Context, c testcontainers.Container) string {
+	if c == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return "\n  its log ends:" + tail(worrying(s.log(ctx, c)), shownLines)
+}

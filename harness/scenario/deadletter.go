@@ -1,0 +1,418 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/eventproof/eventproof/contract"
+	"github.com/eventproof/eventproof/contract/journal"
+	"github.com/eventproof/eventproof/fakes/faults"
+	"github.com/eventproof/eventproof/fakes/world"
+)
+
+// DeadLetter checks that an event that the app refuses ends on the app's dead
+// letter topic, and nowhere else.
+//
+// The poison event is published among its neighbours, and the app must
+//
+//   - refuse it: an app that answers SUCCESS is DEAD_LETTER_ACKNOWLEDGED;
+//   - get it as often as the resiliency policy says, or until it answers DROP or
+//     a code that the policy does not retry: DEAD_LETTER_DELIVERIES;
+//   - have it on the dead letter topic of the contract (without one, of the
+//     subscription): DEAD_LETTER_MISSING; with its id and unchanged, to an HTTP
+//     app byte for byte, to a gRPC app equal as JSON: DEAD_LETTER_ALTERED;
+//   - handle each event around it once: DEAD_LETTER_NEIGHBOUR.
+//
+// Then the same is asked of the policy alone: deliveries of a further event are
+// broken before they reach the app ([faults.FailDelivery]), which has no say in
+// what becomes of it.
+//
+// To read the dead letter topic the scenario attaches an app of its own, named
+// eventproof-dead-letters, to both topics; pubsub scopes must let it in.
+//
+// A poison event may break its contract: the world is told to expect that.
+type DeadLetter struct {
+	// App is the consumer.
+	App string
+	// Poison is an event that the app must refuse.
+	Poison contract.Event
+	// Around are events that the app handles: the first half is published
+	// before the poison, the rest after it.
+	Around []contract.Event
+	// MaxDeliveries is how often the poison may be delivered before it is
+	// dead-lettered. Default: maxDeliveries of the consumer in the contract, else
+	// what the resiliency policy in the world's resources says.
+	MaxDeliveries int
+	// Log takes notes: what was skipped and why, and expected waits. Run sets
+	// it to t.Logf.
+	Log func(format string, args ...any)
+
+	_ struct{}
+}
+
+// Run is [DeadLetter.Findings] as a test: each finding fails t.
+func (s DeadLetter) Run(t testing.TB, w *world.World) {
+	t.Helper()
+	if s.Log == nil {
+		s.Log = t.Logf
+	}
+	found, err := s.Findings(t.Context(), w)
+	report(t, w, found, err)
+}
+
+// Findings publishes the events and returns what became of them that should not.
+func (s DeadLetter) Findings(ctx context.Context, w *world.World) ([]contract.Violation, error) {
+	stage, err := newStage("DeadLetter", w, s.App, s.Log)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.findings(ctx, stage)
+	if err != nil {
+		err = fmt.Errorf("DeadLetter: %w", err)
+	}
+	return found, err
+}
+
+func (s DeadLetter) findings(ctx context.Context, stage *stage) ([]contract.Violation, error) {
+	if s.MaxDeliveries < 0 {
+		return nil, fmt.Errorf("MaxDeliveries is %d; it is a number of deliveries, 1 or more", s.MaxDeliveries)
+	}
+	if reflect.DeepEqual(s.Poison, contract.Event{}) {
+		return nil, errors.New("Poison is empty; give an event that " + s.App + " must refuse")
+	}
+	poison, err := stage.sample(s.Poison)
+	if err != nil {
+		return nil, err
+	}
+	subscription, err := stage.subscription(poison)
+	if err != nil {
+		return nil, err
+	}
+	c := &deadLetterCheck{stage: stage, protocol: subscription.Protocol, subscribed: subscription.DeadLetterTopic, topic: subscription.DeadLetterTopic}
+	if poison.consumer != nil && poison.consumer.DeadLetterTopic != "" {
+		c.topic = poison.consumer.DeadLetterTopic
+	}
+	if c.topic == "" {
+		v := stage.violation(contract.RuleDeadLetter, poison, "%s has no dead letter topic for %s/%s: what it refuses is lost, or comes again for ever", stage.app, poison.PubSub, poison.Topic)
+		v.Want, v.Got = "a dead letter topic in the contract or the subscription", "none"
+		v.Trace = []string{fmt.Sprintf("%s subscribes to %s/%s without a dead letter topic", stage.app, poison.PubSub, poison.Topic)}
+		return []contract.Violation{v}, nil
+	}
+	if c.topic == poison.Topic {
+		return nil, fmt.Errorf("the dead letter topic of %s is the topic itself: what %s refuses would come again for ever", poison.Topic, stage.app)
+	}
+	c.limit(s.MaxDeliveries, poison)
+	if c.observer, err = observe(ctx, stage.w, poison.PubSub, poison.Topic, c.topic); err != nil {
+		return nil, err
+	}
+
+	found, err := c.refused(ctx, poison, s.Around)
+	if err != nil || slices.ContainsFunc(found, func(v contract.Violation) bool { return v.Rule == contract.RulePending }) {
+		return found, err
+	}
+	forced, err := c.forced(ctx, poison, s.Around)
+	for _, v := range forced {
+		// What the first part found is the same mistake.
+		if !slices.ContainsFunc(found, func(o contract.Violation) bool { return o.Rule == v.Rule }) {
+			found = append(found, v)
+		}
+	}
+	return found, err
+}
+
+// deadLetterCheck is one run of the scenario.
+type deadLetterCheck struct {
+	*stage
+	protocol   string // of the app
+	subscribed string // the subscription's dead letter topic, "" where it has none
+	topic      string // the declared one
+	deliveries int    // how often at most; -1 without end
+	source     string // who says so
+	place      contract.Place
+	observer   *observer
+}
+
+// limit decides how often an event is delivered at most.
+func (c *deadLetterCheck) limit(stated int, poison sample) {
+	policy := c.policy(poison.PubSub)
+	c.deliveries, c.source, c.place = policy.Attempts(), describePolicy(policy), policy.Place
+	switch {
+	case stated > 0:
+		c.deliveries, c.source = stated, fmt.Sprintf("MaxDeliveries %d; %s", stated, c.source)
+	case poison.consumer != nil && poison.consumer.MaxDeliveries > 0:
+		n := poison.consumer.MaxDeliveries
+		c.deliveries, c.source = n, fmt.Sprintf("maxDeliveries %d in the contract; %s", n, c.source)
+	}
+}
+
+func (c *deadLetterCheck) logWait(poison sample, what string) {
+	policy := c.policy(poison.PubSub)
+	if n := policy.Attempts(); n > 1 {
+		c.log("expected wait for %s: up to %s (%s)", what, retryWait(policy.Retry, n, c.w.Config().Clocks), describePolicy(policy))
+	}
+}
+
+// refused is the first part: the app itself refuses the poison.
+func (c *deadLetterCheck) refused(ctx context.Context, poison sample, around []contract.Event) ([]contract.Violation, error) {
+	var neighbours []sample
+	for _, e := range around {
+		n, err := c.sample(e)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range append(neighbours, poison) {
+			if n.ID == other.ID {
+				n = c.under(n, c.freshID(n.ID+"-around-"+fmt.Sprint(len(neighbours)+1)))
+			}
+		}
+		neighbours = append(neighbours, n)
+	}
+	c.logWait(poison, "the poison event")
+	c.mark, c.seen = c.w.Journal().Len(), len(c.w.Violations())
+	all := slices.Clone(neighbours)
+	all = slices.Insert(all, (len(all)+1)/2, poison)
+	for _, e := range all {
+		if err := c.publish(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	found, err := c.settle(ctx, all...)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range c.w.Violations()[c.seen:] {
+		if v.Event.ID == poison.ID {
+			c.w.Expect(v.Rule)
+		}
+	}
+	pending := func(e sample) bool {
+		return slices.ContainsFunc(found, func(v contract.Violation) bool { return v.Event.ID == e.ID })
+	}
+	answers := c.stage.deliveries(poison)
+	switch {
+	case pending(poison):
+	case count(answers, journal.Success) > 0:
+		v := c.violation(contract.RuleRefuse, poison, "%s acknowledges %s, which it must refuse", c.app, poison.name())
+		v.Want, v.Got = "an answer other than SUCCESS: "+poison.name()+" ends on "+c.topic, answered(answers)
+		found = append(found, v)
+	default:
+		found = append(found, c.delivered(poison, len(answers), answers)...)
+		found = append(found, c.arrived(poison, answers)...)
+	}
+	for _, n := range neighbours {
+		if pending(n) {
+			continue
+		}
+		answers := c.stage.deliveries(n)
+		if len(answers) == 1 && answers[0] == journal.Success && c.deadLettered(n) == "" {
+			continue
+		}
+		v := c.violation(contract.RuleUnharmed, n, "%s harms %s, which is published around the poison %s", c.app, n.name(), poison.name())
+		v.Want, v.Got = "delivered once and handled", answered(answers)
+		if topic := c.deadLettered(n); topic != "" {
+			v.Got += ", dead-lettered to " + topic
+		}
+		found = append(found, v)
+	}
+	return found, nil
+}
+
+// forced is the second part: every delivery fails before it reaches the app.
+func (c *deadLetterCheck) forced(ctx context.Context, poison sample, around []contract.Event) ([]contract.Violation, error) {
+	e := poison
+	if len(around) > 0 {
+		healthy, err := c.sample(around[0])
+		if err != nil {
+			return nil, err
+		}
+		if healthy.PubSub == poison.PubSub && healthy.Topic == poison.Topic {
+			e = healthy
+		}
+	}
+	e = c.under(e, c.freshID(e.ID+"-undelivered"))
+	fault := faults.FailDelivery{App: c.app, Topic: e.Topic, Event: e.ID, Times: -1}
+	if err := c.w.Inject(ctx, fault); err != nil {
+		if errors.Is(err, errors.ErrUnsupported) {
+			c.log("the policy alone was not checked: %v", err)
+			return nil, nil
+		}
+		return nil, err
+	}
+	c.logWait(e, "the event whose deliveries are broken")
+	c.mark, c.seen = c.w.Journal().Len(), len(c.w.Violations())
+	if err := c.publish(ctx, e); err != nil {
+		return nil, err
+	}
+	found, err := c.settle(ctx, e)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	for _, v := range c.w.Violations()[c.seen:] {
+		if v.Event.ID == e.ID {
+			c.w.Expect(v.Rule) // said for the poison, or for its neighbour, already
+		}
+	}
+	// Whoever breaks the delivery says so each time; the app sees none.
+	broken := 0
+	for _, entry := range c.entries() {
+		if entry.Kind == journal.FaultInjected && entry.Fault == fault.String() {
+			broken++
+		}
+	}
+	found = c.delivered(e, max(broken, len(c.stage.deliveries(e))), nil)
+	return append(found, c.arrived(e, nil)...), nil
+}
+
+// delivered holds the number of deliveries against what is promised.
+func (c *deadLetterCheck) delivered(e sample, n int, answers []string) []contract.Violation {
+	want := endsAt(answers, c.deliveries, c.policy(e.PubSub))
+	if want < 0 || n == want {
+		return nil
+	}
+	often := "more"
+	if n < want {
+		often = "less"
+	}
+	v := c.violation(contract.RuleDeliveries, e, "%s gets %s %s often than it should before it is dead-lettered", c.app, e.name(), often)
+	if v.Place == (contract.Place{}) {
+		v.Place = c.place
+	}
+	v.Want = fmt.Sprintf("%s (%s)", plural(want, "delivery", "deliveries"), c.source)
+	v.Got = plural(n, "delivery", "deliveries")
+	if len(answers) > 0 {
+		v.Got += ": " + answered(answers)
+	}
+	return []contract.Violation{v}
+}
+
+// deadLettered is the topic that the event was dead-lettered to, as far as
+// somebody saw it who could know; "" for none.
+func (c *deadLetterCheck) deadLettered(e sample) string {
+	topic := ""
+	for _, entry := range c.entries() {
+		if entry.Kind == journal.DeadLettered && entry.SeenBy != journal.Proxy && entry.Event.ID == e.ID &&
+			entry.PubSub == e.PubSub && (entry.App == c.app || entry.App == "") {
+			if topic = entry.DeadLetterTopic; topic == c.topic {
+				return topic
+			}
+		}
+	}
+	return topic
+}
+
+// arrived looks for the event on the dead letter topic. Answers say, in a
+// finding, what the app said to it.
+func (c *deadLetterCheck) arrived(e sample, answers []string) []contract.Violation {
+	copies := c.observer.bodies(c.topic)
+	var same, others [][]byte // with the event's id; with its identity or data under another id
+	for _, body := range copies {
+		event, err := contract.ParseEvent(body)
+		switch {
+		case err != nil:
+		case event.ID == e.ID:
+			same = append(same, body)
+		case c.resembles(event, e):
+			others = append(others, body)
+		}
+	}
+	to := c.deadLettered(e)
+	found := func(rule, want, got, format string, args ...any) []contract.Violation {
+		v := c.violation(rule, e, format, args...)
+		v.Want, v.Got = want, got
+		return []contract.Violation{v}
+	}
+	switch {
+	case len(same) > 0:
+		return c.unchanged(e, same)
+	case len(others) > 0 && to == "":
+		event, _ := contract.ParseEvent(others[0])
+		return found(contract.RuleAltered, "id "+e.ID, "id "+event.ID, "%s arrives on %s under another id", e.name(), c.topic)
+	case to == c.topic:
+		return found(contract.RuleNotWitnessed, "its bytes on "+c.topic, "none: "+c.observer.id+" received nothing",
+			"nobody read what arrived on %s: whether %s is unchanged cannot be said", c.topic, e.name())
+	case to != "":
+		v := found(contract.RuleDeadLetter, c.topic, to, "%s has %s dead-lettered to %s, not to %s", c.app, e.name(), to, c.topic)
+		return v
+	}
+	got := "not there"
+	switch {
+	case c.subscribed != c.topic && c.subscribed != "":
+		got = "the subscription says " + c.subscribed
+	case c.subscribed == "":
+		got = "the subscription names no dead letter topic"
+	}
+	if len(answers) > 0 {
+		got += "; " + c.app + " answered " + answered(answers)
+		if last := answers[len(answers)-1]; last == "HTTP 404" || last == "gRPC Unimplemented" {
+			got += ", which daprd 1.16 acknowledges without a dead letter"
+		}
+	}
+	return found(contract.RuleDeadLetter, e.name()+" on "+c.topic, got, "%s never arrives on the dead letter topic %s of %s", e.name(), c.topic, c.app)
+}
+
+// resembles says whether an event on the dead letter topic is the other one
+// under a new id: of the same identity or, where that is the id, with the same data.
+func (c *deadLetterCheck) resembles(event contract.Event, e sample) bool {
+	// Neither topic nor pubsub counts: a copy that the app made has those of
+	// the dead letter topic.
+	event.PubSub, event.Topic = e.PubSub, e.Topic
+	if ref := c.catalog().Ref(event); ref.Identity != "" && ref.Identity == e.ref.Identity {
+		return true
+	}
+	return len(e.Data) > 0 && bytes.Equal(bytes.TrimSpace(event.Data), bytes.TrimSpace(e.Data))
+}
+
+// unchanged holds what arrived against what was published. Both are read by
+// the same observer over HTTP, so that only what happened in between differs.
+func (c *deadLetterCheck) unchanged(e sample, copies [][]byte) []contract.Violation {
+	var original []byte
+	for _, body := range c.observer.bodies(e.Topic) {
+		if event, err := contract.ParseEvent(body); err == nil && event.ID == e.ID {
+			original = body
+		}
+	}
+	if original == nil {
+		v := c.violation(contract.RuleNotWitnessed, e, "nobody read %s on its topic %s: whether it is unchanged on %s cannot be said", e.name(), e.Topic, c.topic)
+		v.Want, v.Got = "its bytes on "+e.Topic, "none: "+c.observer.id+" received nothing"
+		return []contract.Violation{v}
+	}
+	for _, body := range copies {
+		if bytes.Equal(original, body) || c.protocol != string(world.ProtocolHTTP) && equalJSON(original, body) {
+			continue
+		}
+		v := c.violation(contract.RuleAltered, e, "%s is altered on its way to the dead letter topic %s", e.name(), c.topic)
+		v.Diff = diffJSON(original, body)
+		return []contract.Violation{v}
+	}
+	return nil
+}
+
+func equalJSON(a, b []byte) bool {
+	x, errX := decode(a)
+	y, errY := decode(b)
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
+}
+
+// diffJSON is the difference of two events as values or, where they are equal
+// as such, as texts.
+func diffJSON(want, got []byte) string {
+	var none Redelivery
+	x, errX := decode(want)
+	y, errY := decode(got)
+	if errX == nil && errY == nil && !reflect.DeepEqual(x, y) {
+		if text, err := none.diff(x, y); err == nil {
+			return text
+		}
+	}
+	text, err := none.diff(strings.TrimSpace(string(want)), strings.TrimSpace(string(got)))
+	if err != nil || text == "" {
+		return "- " + string(want) + "\n+ " + string(got)
+	}
+	return text
+}

@@ -1,0 +1,190 @@
+package scenario_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/dapr/go-sdk/client"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventproof/eventproof/contract"
+	"github.com/eventproof/eventproof/contract/journal"
+	"github.com/eventproof/eventproof/fakes/world"
+	"github.com/eventproof/eventproof/harness/scenario"
+)
+
+func TestDeadLetter(t *testing.T) {
+	dead := "orders.dead"
+	for _, test := range []struct {
+		name, reason  string
+		app           *payments
+		none          bool // no contracts
+		retries       int  // -1: no policy
+		max           int
+		want          []string
+		text          string
+		place         string
+		withoutAround bool
+	}{
+		{name: "refused by DROP", reason: "DROP ends it at the first delivery, whatever the policy", app: &payments{deadLetter: dead}, retries: 2},
+		{name: "refused by RETRY", reason: "three deliveries, as policy and contract say", app: &payments{deadLetter: dead, refuse: "RETRY"}, retries: 2},
+		{name: "refused by 500", reason: "likewise", app: &payments{deadLetter: dead, refuse: "HTTP 500"}, retries: 2},
+		{name: "unknown status", reason: "daprd retries a status that it does not know", app: &payments{deadLetter: dead, refuse: "BANANA"}, retries: 2},
+		{name: "no policy, no contract", reason: "without a policy the first failure is the last", app: &payments{deadLetter: dead, refuse: "RETRY"}, none: true, retries: -1},
+		{name: "no neighbours", reason: "they are not needed", app: &payments{deadLetter: dead}, retries: 2, withoutAround: true},
+		{name: "acknowledged", reason: "the app swallows what it cannot use", app: &payments{deadLetter: dead, refuse: "SUCCESS"}, retries: 2,
+			want: []string{contract.RuleRefuse}, text: "payments acknowledges ord-9, which it must refuse", place: "order.placed/contract.yaml:13"},
+		{name: "too few retries", reason: "the contract says 3, the policy 2; both parts see it, one says so", app: &payments{deadLetter: dead, refuse: "RETRY"}, retries: 1,
+			want: []string{contract.RuleDeliveries}, text: "2 deliveries: RETRY (2 times)", place: "order.placed/contract.yaml:13"},
+		{name: "too few retries, DROP", reason: "the app hides it, the part that breaks the deliveries shows it", app: &payments{deadLetter: dead}, retries: 1,
+			want: []string{contract.RuleDeliveries}, text: "retry policy inbound: 2 deliveries (resiliency.yaml:"},
+		{name: "too many, no contract", reason: "MaxDeliveries says 1", app: &payments{deadLetter: dead, refuse: "RETRY"}, none: true, retries: 2, max: 1,
+			want: []string{contract.RuleDeliveries}, text: "3 deliveries", place: "resiliency.yaml:8"},
+		{name: "other topic", reason: "the subscription names another topic than the contract", app: &payments{deadLetter: "orders.deadletter"}, retries: 2,
+			want: []string{contract.RuleDeadLetter}, text: "+ orders.deadletter", place: "order.placed/contract.yaml:13"},
+		{name: "no topic in the subscription", reason: "DROP without a dead letter topic is lost", app: &payments{}, retries: 2,
+			want: []string{contract.RuleDeadLetter}, text: "names no dead letter topic"},
+		{name: "no topic at all", reason: "nothing says where it should go", app: &payments{}, none: true, retries: 2,
+			want: []string{contract.RuleDeadLetter}, text: "payments has no dead letter topic for pubsub/orders"},
+		{name: "404", reason: "daprd 1.16 acknowledges it without a dead letter", app: &payments{deadLetter: dead, refuse: "HTTP 404"}, retries: 2,
+			want: []string{contract.RuleDeadLetter}, text: "HTTP 404, which daprd 1.16 acknowledges without a dead letter"},
+		{name: "under another id", reason: "an app that moves it itself loses its id", app: moving(nil), retries: 2,
+			want: []string{contract.RuleAltered}, text: "ord-9 arrives on orders.dead under another id"},
+		{name: "rewritten", reason: "an app that moves it itself sends other bytes", app: moving(map[string]string{"cloudevent.id": "orders-1"}), retries: 2,
+			want: []string{contract.RuleAltered}, text: "ord-9 is altered on its way"},
+		{name: "stuck", reason: "what follows the poison is refused too", app: &payments{deadLetter: dead, stuck: true}, retries: 2,
+			want: []string{contract.RuleUnharmed}, text: "payments harms ord-2, which is published around the poison ord-9"},
+		{name: "for ever", reason: "a policy without a limit never dead-letters", app: &payments{deadLetter: dead, refuse: "RETRY"}, retries: -2,
+			want: []string{contract.RulePending}, text: "payments never finishes ord-9"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onFake(t, func(t testing.TB) world.Config {
+				cfg := world.Config{}
+				if !test.none {
+					cfg.Contracts = contracts(t)
+				}
+				switch {
+				case test.retries == -2:
+					cfg.Resources = retries(-1)
+				case test.retries >= 0:
+					cfg.Resources = retries(test.retries)
+				}
+				return cfg
+			}, func(t *testing.T, w *world.World) {
+				w.Attach("payments", test.app.http)
+				s := scenario.DeadLetter{App: "payments", Poison: order(9, -1), Around: []contract.Event{order(1, 50), order(2, 60)}, MaxDeliveries: test.max, Log: t.Logf}
+				if test.withoutAround {
+					s.Around = nil
+				}
+				found, err := s.Findings(t.Context(), w)
+				require.NoError(t, err)
+				require.ElementsMatch(t, test.want, rules(found), "%s\n%v\n%s", test.reason, found, journal.Text(w.Journal().Entries(), 0))
+				if len(found) > 0 {
+					if !strings.Contains(found[0].String(), "ord-9") {
+						t.Log(found[0].String())
+					}
+					if !test.none {
+						require.Contains(t, found[0].String(), test.text)
+					}
+					require.NotEmpty(t, found[0].Trace)
+				}
+				if test.place != "" {
+					require.Equal(t, test.place, found[0].Place.String())
+				}
+			})
+		})
+	}
+}
+
+// moving is an app that publishes what it refuses to the dead letter topic
+// itself, instead of naming it in its subscription. What it never gets it
+// cannot move, so its policy must not be broken: onEvent answers DROP.
+func moving(metadata map[string]string) *payments {
+	p := &payments{}
+	p.onEvent = func(ctx context.Context, e contract.Event, d orderData) (string, bool) {
+		if d.Amount >= 0 {
+			return "", false
+		}
+		err := p.client.PublishEvent(ctx, "pubsub", "orders.dead", e.Data,
+			client.PublishEventWithContentType("application/json"), client.PublishEventWithMetadata(metadata))
+		if err != nil {
+			return "RETRY", true
+		}
+		return "DROP", true
+	}
+	return p
+}
+
+func TestDeadLetterOverEveryTransport(t *testing.T) {
+	for _, transport := range []string{"http", "sdk-http", "sdk-grpc"} {
+		for _, refuse := range []string{"DROP", "RETRY"} {
+			t.Run(transport+"/"+refuse, func(t *testing.T) {
+				onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t), Resources: retries(2)} }, func(t *testing.T, w *world.World) {
+					app := &payments{deadLetter: "orders.dead", refuse: refuse}
+					w.Attach("payments", app.transports()[transport])
+					scenario.DeadLetter{App: "payments", Poison: order(9, -1), Around: []contract.Event{order(1, 50), order(2, 60), order(3, 70)}}.Run(t, w)
+					require.Equal(t, 180, app.total, "the neighbours take effect, and the broken delivery does not")
+				})
+			})
+		}
+	}
+}
+
+func TestDeadLetterRunsTwiceInAWorld(t *testing.T) {
+	onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t), Resources: retries(2)} }, func(t *testing.T, w *world.World) {
+		w.Attach("payments", (&payments{deadLetter: "orders.dead"}).http)
+		for range 2 {
+			scenario.DeadLetter{App: "payments", Poison: order(9, -1), Around: []contract.Event{order(1, 50)}}.Run(t, w)
+		}
+		require.Equal(t, []string{"payments", "eventproof-dead-letters", "orders", "eventproof-dead-letters-2"}, w.Apps())
+	})
+}
+
+func TestDeadLetterTellsTheWaitFirst(t *testing.T) {
+	onFake(t, func(t testing.TB) world.Config { return world.Config{Resources: retries(2)} }, func(t *testing.T, w *world.World) {
+		w.Attach("payments", (&payments{deadLetter: "orders.dead", refuse: "RETRY"}).http)
+		var notes []string
+		found, err := scenario.DeadLetter{App: "payments", Poison: order(9, -1), Log: func(format string, args ...any) {
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}}.Findings(t.Context(), w)
+		require.NoError(t, err)
+		require.Empty(t, found)
+		require.Len(t, notes, 2)
+		require.Contains(t, notes[0], "expected wait for the poison event: up to 2s (retry policy inbound: 3 deliveries (resiliency.yaml:")
+	})
+}
+
+func TestDeadLetterAllowsAPoisonThatBreaksItsContract(t *testing.T) {
+	onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t)} }, func(t *testing.T, w *world.World) {
+		w.Attach("payments", (&payments{deadLetter: "orders.dead"}).http)
+		poison := order(9, -1)
+		poison.Data = []byte(`{"event_id":"ord-9","event_type":"order.placed","event_version":"1","correlation_id":"c","order_id":"o","amount":"-1"}`)
+		scenario.DeadLetter{App: "payments", Poison: poison, MaxDeliveries: 1}.Run(t, w)
+		require.NotEmpty(t, w.Violations(), "the world saw it, and was told to expect it")
+	})
+}
+
+func TestDeadLetterMisuse(t *testing.T) {
+	for _, test := range []struct {
+		name, reason string
+		scenario     scenario.DeadLetter
+		want         string
+	}{
+		{"no poison", "nothing would be refused", scenario.DeadLetter{App: "payments"}, "Poison is empty; give an event that payments must refuse"},
+		{"negative", "not a number of deliveries", scenario.DeadLetter{App: "payments", Poison: order(9, -1), MaxDeliveries: -1}, "MaxDeliveries is -1"},
+		{"other topic", "the app does not read it", scenario.DeadLetter{App: "payments", Poison: contract.Event{Topic: "order"}}, "payments does not subscribe to pubsub/order"},
+		{"own topic", "the event would come again for ever", scenario.DeadLetter{App: "payments", Poison: order(9, -1)}, "the dead letter topic of orders is the topic itself"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onFake(t, func(testing.TB) world.Config { return world.Config{} }, func(t *testing.T, w *world.World) {
+				w.Attach("payments", (&payments{deadLetter: "orders"}).http)
+				_, err := test.scenario.Findings(t.Context(), w)
+				require.ErrorContains(t, err, test.want, test.reason)
+				require.NotErrorIs(t, err, errors.ErrUnsupported)
+			})
+		})
+	}
+}

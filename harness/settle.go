@@ -1,0 +1,228 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/eventproof/eventproof/contract"
+	"github.com/eventproof/eventproof/contract/journal"
+	"github.com/eventproof/eventproof/fakes/world"
+)
+
+// Settle looks at the proxies and at Redis until nothing is in flight on two
+// looks: no call open, nothing pending, nothing unread. Then what Redis knows
+// of each event goes into the journal.
+func (b *backend) Settle(ctx context.Context) error {
+	begin := b.now()
+	previous := ""
+	for {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := b.idle(ctx); err != nil {
+			return err
+		}
+		entries := b.recorder.Journal().Len()
+		s, err := stand(ctx, b.db)
+		if err != nil {
+			return err
+		}
+		if len(s.waiting) == 0 && !s.unread && b.open() == 0 {
+			print := fmt.Sprintf("%d\n%s", entries, s.print)
+			if print == previous && b.recorder.Journal().Len() == entries {
+				return b.witness(ctx, s)
+			}
+			previous = print
+			pause(ctx, look/2)
+			continue
+		}
+		previous = ""
+		if pending := b.givenUp(s, begin); pending != nil {
+			if err := b.witness(ctx, s); err != nil {
+				return err
+			}
+			return pending
+		}
+		pause(ctx, look)
+	}
+}
+
+// idle waits for deliveries and redeliveries that the proxies are at, but no
+// longer than a look: a delivery that never ends is Settle's to judge.
+func (b *backend) idle(ctx context.Context) error {
+	for _, a := range b.attached() {
+		if a.proxy == nil {
+			continue
+		}
+		short, cancel := context.WithTimeout(ctx, look)
+		err := a.proxy.Idle(short)
+		cancel()
+		if err != nil && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (b *backend) open() int {
+	n := 0
+	for _, a := range b.attached() {
+		if a.proxy != nil {
+			n += a.proxy.Open()
+		}
+	}
+	return max(n, b.recorder.Open())
+}
+
+// calls is what the journal says of the deliveries of one event to one app.
+type calls struct{ begun, answered int }
+
+type callKey struct{ app, topic, event string }
+
+// deliveries counts calls, reading only what is new in the journal.
+func (b *backend) deliveries() map[callKey]calls {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.recorder.Journal().Entries()
+	for _, e := range all[b.counted:] {
+		key := callKey{e.App, e.Topic, e.Event.ID}
+		c := b.calls[key]
+		switch e.Kind {
+		case journal.Delivered:
+			c.begun++
+		case journal.Answered:
+			c.answered++
+		default:
+			continue
+		}
+		b.calls[key] = c
+	}
+	b.counted = len(all)
+	copied := make(map[callKey]calls, len(b.calls))
+	for k, v := range b.calls {
+		copied[k] = v
+	}
+	return copied
+}
+
+// givenUp is an error if no waiting will change what is left: everything that
+// is pending has come as often as Config.Rounds says, or the horizon has passed,
+// or nothing comes before it. Nil: wait.
+func (b *backend) givenUp(s standing, begin time.Duration) *world.PendingError {
+	cfg := b.recorder.Config()
+	now := b.now()
+	late := now-begin >= cfg.Horizon
+	if !late && (len(s.waiting) == 0 || s.unread) {
+		return nil
+	}
+	p := &world.PendingError{After: fmt.Sprintf("%d redeliveries by the broker (Config.Rounds)", cfg.Rounds)}
+	if late {
+		p.After = fmt.Sprintf("%s (Config.Horizon)", cfg.Horizon)
+	}
+	counts := b.deliveries()
+	for _, w := range s.waiting {
+		sub, ok := b.subscriber(w.groupKey)
+		if !ok {
+			sub = world.Subscription{App: w.group, Topic: w.topic}
+		}
+		m, _ := b.message(w.topic, w.id)
+		c := counts[callKey{sub.App, w.topic, m.event}]
+		due := b.due(sub, w, now)
+		says := b.judge(sub, w, c, due, begin)
+		if !late && says == goOn {
+			return nil
+		}
+		if !late && says == beyond {
+			p.After = fmt.Sprintf("a look: nothing comes again before %s have passed (Config.Horizon)", cfg.Horizon)
+		}
+		p.Events = append(p.Events, world.PendingEvent{App: sub.App, PubSub: sub.PubSub, Topic: w.topic, Event: b.ref(m),
+			Deliveries: max(c.begun, 0), Due: due, Open: c.begun > c.answered})
+	}
+	return p
+}
+
+type verdict int
+
+const (
+	goOn   verdict = iota
+	enough         // it came as often as Settle waits for
+	beyond         // it comes again only after the horizon, or never
+)
+
+// judge decides about one pending event. A round is what daprd makes of one
+// reading from Redis: as many attempts as the inbound policy allows.
+func (b *backend) judge(sub world.Subscription, w waiting, c calls, due, begin time.Duration) verdict {
+	if c.begun > c.answered {
+		return goOn // for the answer
+	}
+	cfg := b.recorder.Config()
+	perRound := b.recorder.Resources().Inbound(sub.App, sub.PubSub).Attempts()
+	wanted := cfg.Rounds + 1
+	if perRound > 0 {
+		wanted *= perRound
+	}
+	switch {
+	case c.begun >= wanted:
+		return enough
+	case perRound > 0 && w.rounds > cfg.Rounds+1:
+		return enough // with fewer calls than the policy allows: some answers are not retried
+	case perRound > 0 && c.begun == 0 && w.rounds > cfg.Rounds && w.idle > 10*look:
+		return enough // it never reaches the app: a route that fails, data that is no event
+	case perRound < 0 && c.begun > 0:
+		return goOn // the policy is at it
+	}
+	roundOver := c.begun >= perRound*w.rounds || c.begun == 0 && w.idle > 10*look
+	if roundOver && (due == 0 || due-begin > cfg.Horizon) {
+		return beyond
+	}
+	return goOn
+}
+
+// due is when a pending event comes again at the latest, on the journal's
+// clock; 0: never, by the broker.
+//
+// Redis' component looks every redeliverInterval for what has been idle for
+// processingTimeout; 0 for either turns that off.
+// Source: components-contrib pubsub/redis/redis.go reclaimPendingMessagesLoop.
+func (b *backend) due(sub world.Subscription, w waiting, now time.Duration) time.Duration {
+	timeout, interval := b.clocks(sub)
+	if timeout == 0 || interval == 0 {
+		return 0
+	}
+	return now - w.idle + timeout + interval
+}
+
+// clocks are the times of redelivery as the world runs them.
+func (b *backend) clocks(sub world.Subscription) (timeout, interval time.Duration) {
+	cfg := b.recorder.Config()
+	timeout, interval = 60*time.Second, 15*time.Second // components-contrib common/component/redis/redis.go
+	if c, ok := b.recorder.Resources().For(sub.App).PubSub(sub.PubSub); ok {
+		s := c.Redis()
+		timeout, interval = s.ProcessingTimeout, s.RedeliverInterval
+	}
+	if cfg.Clocks.ProcessingTimeout != 0 {
+		timeout = cfg.Clocks.ProcessingTimeout
+	}
+	if cfg.Clocks.RedeliverInterval != 0 {
+		interval = cfg.Clocks.RedeliverInterval
+	}
+	return timeout, interval
+}
+
+// now is the time on the journal's clock.
+func (b *backend) now() time.Duration {
+	return b.recorder.Journal().Since(time.Now())
+}
+
+// ref names an event as the journal does.
+func (b *backend) ref(m message) contract.Ref {
+	if m.event == "" {
+		return contract.Ref{}
+	}
+	e, err := contract.ParseEvent([]byte(m.data))
+	if err != nil {
+		return contract.Ref{ID: m.event}
+	}
+	return b.recorder.Catalog().Ref(e)
+}
