@@ -221,7 +221,7 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 		}
 		w.read(g)
 	}
-	w.engine.start()
+	w.engine.startSoon()
 	w.engine.wake()
 	return nil
 }
@@ -293,7 +293,7 @@ func (w *backend) redeliver(f faults.Redeliver) {
 	if !found {
 		w.armed.Arm(f, times(f.Times))
 	}
-	w.engine.start()
+	w.engine.startSoon()
 }
 
 // deliverAgain gives a handled message to the app once more, as after a sidecar

@@ -1,12 +1,8 @@
 package fakes
 
 import (
-	"fmt"
 	"maps"
-	"net/http"
 	"strconv"
-
-	"google.golang.org/grpc/codes"
 )
 
 // publishBulk publishes the entries of one bulk call. Everything is looked at
@@ -17,7 +13,7 @@ import (
 //
 // Source: dapr v1.16.0 pkg/api/grpc/grpc.go BulkPublishEventAlpha1.
 func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, entries []bulkEntry, protocol string) *publishError {
-	if err := s.world.check(s.app, publishCall{pubsub: pubsub, topic: topic, metadata: metadata}); err != nil {
+	if err := s.world.check(s.app, publishCall{pubsub: pubsub, topic: topic, metadata: metadata, protocol: protocol}); err != nil {
 		return err
 	}
 	raw, _ := rawPayload(metadata)
@@ -25,8 +21,7 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 	calls := make([]publishCall, 0, len(entries))
 	for _, e := range entries {
 		if e.id == "" || seen[e.id] {
-			return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER",
-				fmt.Sprintf("error marshaling events to bytes for topic %s pubsub %s. error: %s", topic, pubsub, errEntryID)}
+			return badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_MARSHAL_EVENTS", "marshaling events to bytes", errEntryID)
 		}
 		seen[e.id] = true
 		with := make(map[string]string)

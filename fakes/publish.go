@@ -1,25 +1,11 @@
 package fakes
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
-
-	"google.golang.org/grpc/codes"
 
 	"github.com/eventproof/eventproof/fakes/world"
 )
-
-// publishError is a publish that daprd refuses, in both its protocols' terms.
-//
-// Source: dapr v1.16.0 pkg/api/errors/pubsub.go, pkg/messages/errorcodes.
-type publishError struct {
-	code    codes.Code
-	status  int
-	tag     string
-	message string
-}
-
-func (e *publishError) Error() string { return e.message }
 
 // publishCall is what an app asks of its sidecar.
 type publishCall struct {
@@ -30,21 +16,27 @@ type publishCall struct {
 }
 
 // check refuses what daprd refuses before it looks at the data.
+//
+// Source: dapr v1.16.0 pkg/api/{grpc/grpc,http/http}.go validateAndGetPubsubAndTopic.
 func (w *backend) check(a *app, p publishCall) *publishError {
-	if p.pubsub == "" {
-		return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_PUBSUB_EMPTY", "pubsub name is empty"}
+	told := p.metadata // of the error; the gRPC API leaves it out of two of them
+	if p.protocol == "grpc" {
+		told = nil
 	}
 	if len(a.components) == 0 {
-		return &publishError{codes.FailedPrecondition, http.StatusBadRequest, "ERR_PUBSUB_NOT_CONFIGURED", fmt.Sprintf("pubsub %s is not configured", p.pubsub)}
+		return notConfigured(p.pubsub, told)
+	}
+	if p.pubsub == "" {
+		return nameEmpty(p.metadata)
 	}
 	if _, ok := a.components[p.pubsub]; !ok {
-		return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_PUBSUB_NOT_FOUND", fmt.Sprintf("pubsub %s is not found", p.pubsub)}
+		return notFound(p.pubsub, told)
 	}
 	if p.topic == "" {
-		return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_TOPIC_NAME_EMPTY", "topic is empty in pubsub " + p.pubsub}
+		return topicEmpty(p.pubsub, p.metadata)
 	}
 	if _, err := rawPayload(p.metadata); err != nil {
-		return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_REQUEST_METADATA", "failed deserializing metadata. Error: " + err.Error()}
+		return badMetadata(p.pubsub, p.metadata, err)
 	}
 	return nil
 }
@@ -65,21 +57,21 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	if !raw {
 		var err error
 		if data, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
-			return failed(&publishError{codes.InvalidArgument, http.StatusInternalServerError, "ERR_PUBSUB_CLOUD_EVENTS_SER", "cannot create cloudevent"})
+			return failed(noCloudEvent(p.pubsub, a.id, err))
 		}
 	}
 	if !a.mayPublish(p.pubsub, p.topic) {
-		return failed(&publishError{codes.PermissionDenied, http.StatusForbidden, "ERR_PUBSUB_FORBIDDEN", fmt.Sprintf("topic %s is not allowed for app id %s", p.topic, a.id)})
+		return failed(forbidden(p.pubsub, p.topic, a.id))
 	}
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
 	if w.engine.closed {
-		return &publishError{codes.Unavailable, http.StatusServiceUnavailable, "ERR_PUBSUB_PUBLISH_MESSAGE", "the world is closed"}
+		return publishFailed(p.pubsub, p.topic, errors.New("the world is closed"))
 	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol})
 	w.append(topicKey{p.pubsub, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, raw: raw})
-	w.engine.start()
+	w.engine.startSoon()
 	w.engine.wake()
 	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -61,15 +59,6 @@ func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (
 		out.Subscriptions = append(out.Subscriptions, sub)
 	}
 	return out, nil
-}
-
-// grpc is the error as daprd's gRPC API gives it.
-func (e *publishError) grpc() error {
-	s := status.New(e.code, e.message)
-	if with, err := s.WithDetails(&errdetails.ErrorInfo{Reason: e.tag, Domain: "dapr.io"}); err == nil {
-		s = with
-	}
-	return s.Err()
 }
 
 // bulkEntry is one event of a bulk publish.

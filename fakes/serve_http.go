@@ -27,7 +27,7 @@ func (s *sidecar) httpAPI() http.Handler {
 	r.Get("/v1.0/healthz/outbound", empty)
 	r.Get("/v1.0/metadata", s.serveMetadata)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotImplemented, "ERR_NOT_SIMULATED", fmt.Sprintf("%s %s is not simulated by the fake", r.Method, r.URL.Path))
+		http.Error(w, fmt.Sprintf("%s %s is not simulated by the fake", r.Method, r.URL.Path), http.StatusNotImplemented)
 	})
 	return r
 }
@@ -35,12 +35,12 @@ func (s *sidecar) httpAPI() http.Handler {
 func (s *sidecar) servePublish(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
 	if err != nil {
-		writeError(w, http.StatusInternalServerError, "ERR_PUBSUB_PUBLISH_MESSAGE", err.Error())
+		writeError(w, publishFailed(chi.URLParam(r, "pubsub"), chi.URLParam(r, "*"), err))
 		return
 	}
 	if err := s.world.publish(s.app, publishCall{pubsub: chi.URLParam(r, "pubsub"), topic: chi.URLParam(r, "*"),
 		contentType: r.Header.Get("Content-Type"), data: body, metadata: queryMetadata(r), protocol: "http"}); err != nil {
-		writeError(w, err.status, err.tag, err.message)
+		writeError(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -55,21 +55,20 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	pubsub, topic := chi.URLParam(r, "pubsub"), chi.URLParam(r, "*")
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&in); err != nil {
-		writeError(w, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER", fmt.Sprintf("error when unmarshaling the request for topic %s pubsub %s: %s", topic, pubsub, err))
+		writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_UNMARSHAL_EVENTS", "when unmarshaling the request", err))
 		return
 	}
 	entries := make([]bulkEntry, len(in))
 	for i, e := range in {
 		data, err := eventBytes(e.Event, e.ContentType)
 		if err != nil {
-			writeError(w, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER",
-				fmt.Sprintf("error when marshalling cloud event envelope for topic %s pubsub %s: %s", topic, pubsub, err))
+			writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_MARSHAL_ENVELOPE", "when marshalling cloud event envelope", err))
 			return
 		}
 		entries[i] = bulkEntry{id: e.EntryID, data: data, contentType: e.ContentType, metadata: e.Metadata}
 	}
 	if err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http"); err != nil {
-		writeError(w, err.status, err.tag, err.message)
+		writeError(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -147,8 +146,9 @@ func queryMetadata(r *http.Request) map[string]string {
 	return metadata
 }
 
-func writeError(w http.ResponseWriter, status int, tag, message string) {
+func writeError(w http.ResponseWriter, err *publishError) {
+	body, _ := json.Marshal(err.body())
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"errorCode": tag, "message": message})
+	w.WriteHeader(err.status)
+	_, _ = w.Write(body)
 }

@@ -41,6 +41,7 @@ type backend struct {
 	mu      sync.Mutex
 	apps    map[string]*sidecarOf
 	order   []string
+	known   map[world.Subscription]bool // those that the journal holds
 	counted int // entries of the journal that calls has counted
 	calls   map[callKey]calls
 	past    history
@@ -49,11 +50,10 @@ type backend struct {
 
 // sidecarOf is all that stands around one app.
 type sidecarOf struct {
-	id      string
-	api     *proxy.API
-	proxy   *proxy.App // nil until the app can be called
-	daprd   *daprd     // nil until the first incarnation is connected
-	started bool
+	id    string
+	api   *proxy.API
+	proxy *proxy.App // nil until the app can be called
+	daprd *daprd     // nil until the first incarnation is connected
 }
 
 func newBackend(ctx context.Context, t testing.TB, r *world.Recorder) (_ *backend, err error) {
@@ -63,7 +63,7 @@ func newBackend(ctx context.Context, t testing.TB, r *world.Recorder) (_ *backen
 	}
 	b := &backend{
 		t: t, recorder: r, newID: ids(r.Config().Seed), forget: func() {},
-		apps: make(map[string]*sidecarOf), calls: make(map[callKey]calls),
+		apps: make(map[string]*sidecarOf), known: make(map[world.Subscription]bool), calls: make(map[callKey]calls),
 		past: history{messages: make(map[string][]message), told: make(map[fact]bool), claimed: make(map[[2]string]bool), putBy: make(map[[2]string]int)},
 	}
 	listed := b.substitute()
@@ -260,14 +260,35 @@ func (b *backend) Connect(ctx context.Context, app string, e world.Endpoint) err
 		versions["dapr"] = m.RuntimeVersion
 		h.Versions = versions
 	})
-	for _, s := range m.subscriptions(app, e.Protocol) {
-		if !a.started {
+	b.subscribed(m, a.id, e.Protocol)
+	return nil
+}
+
+// subscribed tells the journal of the subscriptions that daprd lists, each once.
+func (b *backend) subscribed(m metadata, app string, p world.Protocol) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range m.subscriptions(app, p) {
+		if !b.known[s] {
+			b.known[s] = true
 			b.recorder.Subscribe(s, journal.Daprd)
 		}
 	}
-	b.mu.Lock()
-	a.started = true
-	b.mu.Unlock()
+}
+
+// refresh asks each daprd again: an app may have opened a streaming
+// subscription, or ended one, at any time.
+func (b *backend) refresh(ctx context.Context) error {
+	for _, a := range b.attached() {
+		if a.daprd == nil {
+			continue
+		}
+		m, err := a.daprd.metadata(ctx)
+		if err != nil {
+			return fmt.Errorf("ask daprd of %s for its subscriptions: %w", a.id, err)
+		}
+		b.subscribed(m, a.id, a.daprd.options.protocol)
+	}
 	return nil
 }
 

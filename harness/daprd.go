@@ -38,27 +38,10 @@ type metadata struct {
 //
 // As soon as the app's calls to the API can be served, serving is called.
 func (s *site) ready(ctx context.Context, db *redis.Client, set *resources.Set, d *daprd, serving func()) (metadata, error) {
-	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	get := func(ctx context.Context, path string) ([]byte, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+path, nil)
-		if err != nil {
-			return nil, err
-		}
-		response, err := web.Do(request)
-		if err != nil {
-			return nil, err
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err == nil && response.StatusCode >= 300 {
-			err = fmt.Errorf("GET %s: %s: %s", path, response.Status, body)
-		}
-		return body, err
-	}
 	patience := d.patience(ctx)
 	healthy := func(path string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, err := get(ctx, path)
+			_, err := d.get(ctx, path)
 			if err != nil {
 				err = errors.Join(err, patience())
 			}
@@ -74,13 +57,9 @@ func (s *site) ready(ctx context.Context, db *redis.Client, set *resources.Set, 
 		return m, s.notCalled(ctx, d, err)
 	}
 	err := eventually(ctx, startTimeout, func(ctx context.Context) error {
-		body, err := get(ctx, "/v1.0/metadata")
-		if err != nil {
+		var err error
+		if m, err = d.metadata(ctx); err != nil {
 			return errors.Join(err, patience())
-		}
-		m = metadata{}
-		if err := json.Unmarshal(body, &m); err != nil {
-			return fatal{fmt.Errorf("read daprd's metadata: %w", err)}
 		}
 		for _, sub := range m.Subscriptions {
 			if err := hasGroup(ctx, db, set, d.options.app, sub.PubSub, sub.Topic); err != nil {
@@ -91,6 +70,37 @@ func (s *site) ready(ctx context.Context, db *redis.Client, set *resources.Set, 
 	})
 	if err != nil {
 		return m, fmt.Errorf("the subscriptions of %s do not become active: %w%s", d.options.app, err, s.logTail(ctx, d.container))
+	}
+	return m, nil
+}
+
+// get asks daprd's HTTP API.
+func (d *daprd) get(ctx context.Context, path string) ([]byte, error) {
+	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode >= 300 {
+		err = fmt.Errorf("GET %s: %s: %s", path, response.Status, body)
+	}
+	return body, err
+}
+
+func (d *daprd) metadata(ctx context.Context) (metadata, error) {
+	var m metadata
+	body, err := d.get(ctx, "/v1.0/metadata")
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		return m, fmt.Errorf("read daprd's metadata: %w", err)
 	}
 	return m, nil
 }

@@ -62,6 +62,7 @@ func connect(ctx context.Context) (e *engine, err error) {
 			err = &UnavailableError{"no container engine was found", noEngine, fmt.Errorf("%v", v)}
 		}
 	}()
+	leaveReaperOut()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	cli, err := testcontainers.NewDockerClientWithOpts(ctx)
@@ -76,7 +77,6 @@ func connect(ctx context.Context) (e *engine, err error) {
 	if _, err := cli.Ping(ctx); err != nil {
 		return nil, &UnavailableError{"no container engine answers", noEngine, err}
 	}
-	leaveReaperOut(ctx, cli)
 	provider, err := testcontainers.NewDockerProvider()
 	if err != nil {
 		return nil, &UnavailableError{"no container engine answers", noEngine, err}
@@ -91,30 +91,33 @@ func connect(ctx context.Context) (e *engine, err error) {
 
 // leaveReaperOut turns testcontainers' reaper off where its image would have
 // to be pulled first and nobody asked for it: the watchdog does its work, and
-// on a machine that cannot pull no container would start.
-var leaveReaperOut = func() func(context.Context, *testcontainers.DockerClient) {
-	var once sync.Once
-	return func(ctx context.Context, cli *testcontainers.DockerClient) {
-		once.Do(func() {
-			const variable = "TESTCONTAINERS_RYUK_DISABLED"
-			if _, asked := os.LookupEnv(variable); asked {
-				return
-			}
-			all, err := cli.ImageList(ctx, image.ListOptions{})
-			if err != nil {
-				return
-			}
-			for _, i := range all {
-				for _, tag := range i.RepoTags {
-					if strings.Contains(tag, "testcontainers/ryuk:") {
-						return
-					}
-				}
-			}
-			_ = os.Setenv(variable, "true")
-		})
+// on a machine that cannot pull no container would start. testcontainers reads
+// its settings at its first use, so this comes before.
+var leaveReaperOut = sync.OnceFunc(func() {
+	const variable = "TESTCONTAINERS_RYUK_DISABLED"
+	if _, asked := os.LookupEnv(variable); asked {
+		return
 	}
-}()
+	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return
+	}
+	defer cli.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	all, err := cli.ImageList(ctx, image.ListOptions{})
+	if err != nil {
+		return
+	}
+	for _, i := range all {
+		for _, tag := range i.RepoTags {
+			if strings.Contains(tag, "testcontainers/ryuk:") {
+				return
+			}
+		}
+	}
+	_ = os.Setenv(variable, "true") // fails for no such name
+})
 
 // chosen is an image that is on this machine.
 type chosen struct {
@@ -240,10 +243,8 @@ func (e *engine) reach(ctx context.Context, networkID string) (appHost, error) {
 		if err != nil {
 			continue
 		}
-		for _, config := range bridge.IPAM.Config {
-			if isLocal(config.Gateway) {
-				return appHost{listen: config.Gateway, call: "host-gateway", why: "the gateway of the engine's network " + name}, nil
-			}
+		if gateway := gatewayHere(bridge); gateway != "" {
+			return appHost{listen: gateway, call: "host-gateway", why: "the gateway of the engine's network " + name}, nil
 		}
 	}
 	if h, ok := e.join(ctx, networkID); ok {
@@ -278,21 +279,29 @@ func (e *engine) join(ctx context.Context, networkID string) (appHost, bool) {
 	return appHost{}, false
 }
 
-func isLocal(address string) bool {
-	ip := net.ParseIP(address)
-	if ip == nil {
-		return false
-	}
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
-			return true
+// gatewayHere is the address of the engine's bridge on this machine, "" where
+// the bridge is on another one: in Docker Desktop's, or outside the container
+// that this process runs in.
+func gatewayHere(bridge network.Inspect) string {
+	// Docker does not always state the gateway of its default network.
+	if i, err := net.InterfaceByName(bridge.Options["com.docker.network.bridge.name"]); err == nil {
+		addresses, _ := i.Addrs()
+		for _, a := range addresses {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+				return n.IP.String()
+			}
 		}
 	}
-	return false
+	here, _ := net.InterfaceAddrs()
+	for _, config := range bridge.IPAM.Config {
+		ip := net.ParseIP(config.Gateway)
+		for _, a := range here {
+			if n, ok := a.(*net.IPNet); ok && ip != nil && n.IP.Equal(ip) {
+				return ip.String()
+			}
+		}
+	}
+	return ""
 }
 
 var _ client.APIClient = (*engine)(nil)

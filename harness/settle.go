@@ -31,7 +31,7 @@ func (b *backend) Settle(ctx context.Context) error {
 		if len(s.waiting) == 0 && !s.unread && b.open() == 0 {
 			print := fmt.Sprintf("%d\n%s", entries, s.print)
 			if print == previous && b.recorder.Journal().Len() == entries {
-				return b.witness(ctx, s)
+				return b.conclude(ctx, s)
 			}
 			previous = print
 			pause(ctx, look/2)
@@ -39,13 +39,21 @@ func (b *backend) Settle(ctx context.Context) error {
 		}
 		previous = ""
 		if pending := b.givenUp(s, begin); pending != nil {
-			if err := b.witness(ctx, s); err != nil {
+			if err := b.conclude(ctx, s); err != nil {
 				return err
 			}
 			return pending
 		}
 		pause(ctx, look)
 	}
+}
+
+// conclude tells the journal what is known of each event.
+func (b *backend) conclude(ctx context.Context, s standing) error {
+	if err := b.refresh(ctx); err != nil {
+		return err
+	}
+	return b.witness(ctx, s)
 }
 
 // idle waits for deliveries and redeliveries that the proxies are at, but no

@@ -19,6 +19,7 @@ var contracts = []*contract.Contract{
 			{App: "worker", Place: contract.Place{File: "contracts/order.paid/contract.yaml", Line: 13}},
 			{App: app, DeadLetterTopic: topic + ".dead", Place: contract.Place{File: "contracts/order.paid/contract.yaml", Line: 14}},
 		}},
+	{Event: "order.cancelled", PubSub: "pubsub", Topic: topic, Place: contract.Place{File: "contracts/order.cancelled/contract.yaml", Line: 1}},
 }
 
 func TestContractsGiveThePlace(t *testing.T) {
@@ -26,7 +27,7 @@ func TestContractsGiveThePlace(t *testing.T) {
 		name, reason, app, pubsub, topic, want string
 	}{
 		{"consumer", "its own line", app, "pubsub", topic, "contracts/order.paid/contract.yaml:14"},
-		{"other app", "the contract's line", "stranger", "pubsub", topic, "contracts/order.paid/contract.yaml:1"},
+		{"other app", "the line of the topic's first contract", "stranger", "pubsub", topic, "contracts/order.paid/contract.yaml:1"},
 		{"dead letter topic", "the line that declares it", "undertaker", "pubsub", topic + ".dead", "contracts/order.paid/contract.yaml:14"},
 		{"other topic", "nowhere", app, "pubsub", "unknown", ""},
 		{"other pubsub", "nowhere", app, "kafka", topic, ""},
@@ -68,7 +69,7 @@ func TestAllow(t *testing.T) {
 	assert.Equal(t, []string{contract.RuleLost}, rules(journal.Allow(contract.RuleDuplicated)))
 	all := journal.Options{journal.Allow(contract.RuleDuplicated), journal.Allow(contract.RuleLost), journal.Contracts(contracts)}
 	assert.Empty(t, rules(all))
-	assert.Equal(t, "allow EVENT_DUPLICATED, allow EVENT_LOST, 2 contracts", all.String())
+	assert.Equal(t, "allow EVENT_DUPLICATED, allow EVENT_LOST, 3 contracts", all.String())
 	assert.Equal(t, "places", journal.Places(nil).String())
 }
 

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,12 +36,22 @@ func Compare(a, b *Journal) []string {
 	left.fill()
 	right.fill()
 
-	for _, g := range both(left.groups, right.groups) {
+	for _, g := range left.groupOrder {
 		differences = append(differences, differ(left, right, g)...)
 	}
-	for _, g := range both(left.states, right.states) {
-		l, r := left.states[g].text, right.states[g].text
-		if l != r {
+	for _, g := range right.groupOrder {
+		if left.groups[g] == nil {
+			differences = append(differences, differ(left, right, g)...)
+		}
+	}
+	stateOrder := slices.Clone(left.stateOrder)
+	for _, g := range right.stateOrder {
+		if left.states[g] == "" {
+			stateOrder = append(stateOrder, g)
+		}
+	}
+	for _, g := range stateOrder {
+		if l, r := left.states[g], right.states[g]; l != r {
 			differences = append(differences, fmt.Sprintf("%s: final state: %s says %s, %s says %s",
 				left.group(g), left.world, said(l), right.world, said(r)))
 		}
@@ -66,11 +75,14 @@ type view struct {
 	published map[int]int // by copy: the position of its first visible publish
 	// Copies that were put on a topic by a dead letter, and by a visible publish.
 	deadLetters, publishedOn map[publish]bool
-	pairs                    []int    // by copy: the number it shares with its counterpart
-	names                    []string // by number: how it is called in a difference
-	groups                   map[group]facts
-	states                   map[group]finalState
-	at                       map[int]string // by position: how its place is called as a cause
+
+	pairs  []int    // by copy: the number it shares with its counterpart
+	names  []string // by number: how it is called in a difference
+	groups map[group][]fact
+	states map[group]string // at the broker
+	at     map[int]string   // by position: how its place is called as a cause
+
+	groupOrder, stateOrder []group // the keys, in order of appearance
 }
 
 type publish struct {
@@ -83,18 +95,6 @@ type group struct {
 	app, pubsub, topic string
 	pair               int
 }
-
-type finalState struct {
-	text  string
-	first int
-}
-
-func (s finalState) order() int { return s.first }
-
-// facts are a group's entries.
-type facts []fact
-
-func (f facts) order() int { return f[0].position }
 
 // fact is what is compared of an entry.
 type fact struct {
@@ -112,7 +112,7 @@ func newView(j *Journal) *view {
 		world: j.Head().World, index: x,
 		visible: make([]bool, len(x.entries)), insteadOf: map[int]int{}, pairs: make([]int, len(x.copies)),
 		deadLetters: map[publish]bool{}, publishedOn: map[publish]bool{}, published: map[int]int{},
-		groups: map[group]facts{}, states: map[group]finalState{}, at: map[int]string{},
+		groups: map[group][]fact{}, states: map[group]string{}, at: map[int]string{},
 	}
 	if v.world == "" {
 		v.world = "a journal"
@@ -300,11 +300,16 @@ func (v *view) fill() {
 			f.attempt = 0
 		}
 		f.event = x.aberration(i)
+		if v.groups[g] == nil {
+			v.groupOrder = append(v.groupOrder, g)
+		}
 		v.groups[g] = append(v.groups[g], f)
 	}
 	for _, a := range x.accounts() {
 		if s := a.atBroker(); s != "" {
-			v.states[group{a.app, a.pubsub, a.topic, v.pairs[a.copy]}] = finalState{s, a.entries[0]}
+			g := group{a.app, a.pubsub, a.topic, v.pairs[a.copy]}
+			v.states[g] = s
+			v.stateOrder = append(v.stateOrder, g)
 		}
 	}
 }
@@ -358,22 +363,6 @@ func (v *view) group(g group) string {
 	return fmt.Sprintf("%s on %s/%s, %s", v.names[g.pair], g.pubsub, g.topic, g.app)
 }
 
-// both are the keys of either map, as they first appear in the first and then in the second.
-func both[V interface{ order() int }](a, b map[group]V) []group {
-	byOrder := func(m map[group]V) []group {
-		return slices.SortedFunc(maps.Keys(m), func(l, r group) int {
-			if d := m[l].order() - m[r].order(); d != 0 {
-				return d
-			}
-			return strings.Compare(l.app+"\x00"+l.topic, r.app+"\x00"+r.topic)
-		})
-	}
-	return slices.Concat(byOrder(a), slices.DeleteFunc(byOrder(b), func(g group) bool {
-		_, ok := a[g]
-		return ok
-	}))
-}
-
 // differ compares the entries of one group, one by one where there are as many of
 // each; else what stands between what is equal at the beginning and at the end.
 func differ(a, b *view, g group) []string {
@@ -403,7 +392,7 @@ func differ(a, b *view, g group) []string {
 	for len(left) > 0 && len(right) > 0 && left[len(left)-1].equal(right[len(right)-1]) {
 		left, right = left[:len(left)-1], right[:len(right)-1]
 	}
-	only := func(v *view, all facts) {
+	only := func(v *view, all []fact) {
 		for _, f := range all {
 			differences = append(differences, fmt.Sprintf("%s: only %s has %s (its entry %d)", name, v.world, f, v.seq(f)))
 		}

@@ -128,7 +128,7 @@ func (x *index) parent(i int) (int, bool) {
 		return 0, false
 	}
 	p, ok := x.at(e.Cause)
-	if !ok || x.names[p] == "" {
+	if !ok || p >= i || x.names[p] == "" {
 		return 0, false
 	}
 	if e.Kind == Delivered && x.entries[p].Kind == Published {

@@ -270,7 +270,6 @@ func (l *Line) settle(accounts []*account, puts, refused []int, w witnessed) {
 	}
 	l.entries = slices.Concat(l.entries, puts, refused)
 	slices.Sort(l.entries)
-	l.entries = slices.Compact(l.entries)
 	l.Deliveries, l.Successes = sum.deliveries, sum.successes
 
 	answered := "was never delivered"

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -280,8 +281,45 @@ func TestLedgerOneIDForSeveralEvents(t *testing.T) {
 		e := ref(identity, "constant")
 		r.delivered(app, topic, e, 1, r.published(topic, e), journal.Success)
 	}
+	r.broker(journal.Pending, app, topic, contract.Ref{ID: "constant"}, 0)
 	ledger := r.Ledger()
 	assert.Len(t, ledger.Handled, 2, "an id that several identities share identifies none")
+	require.Len(t, ledger.Pending, 1, "and what states nothing else is its own event")
+	assert.Equal(t, "constant", ledger.Pending[0].Event.Identity)
+}
+
+func TestLineNumbers(t *testing.T) {
+	r := newRun(journal.Engine)
+	r.subscribed(app, topic, "")
+	second := ref(paid.Identity, "id-6")
+	p := r.published(topic, paid)
+	r.published(topic, second)
+	r.published(topic, second) // the id is the producer's own
+	r.delivered(app, topic, paid, 1, p, journal.Retry)
+	r.add(journal.Entry{Kind: journal.Retried, App: app, Topic: topic, Event: paid, Due: time.Minute})
+	line := lineOf(t, r.Ledger(), "ord-5")
+	assert.Equal(t, 2, line.Published, "ids, not publishes")
+	assert.Equal(t, 1, line.Deliveries)
+	assert.Equal(t, 0, line.Successes)
+	assert.Equal(t, "answered RETRY; the broker still holds it, due at t=1m0s", line.Why)
+	r.delivered(app, topic, paid, 2, p, journal.Success)
+	line = lineOf(t, r.Ledger(), "ord-5")
+	assert.Equal(t, 2, line.Deliveries)
+	assert.Equal(t, 1, line.Successes)
+}
+
+// Entries made by hand may have causes that Append and Read refuse; no check may hang on them.
+func TestCausesThatGoInCircles(t *testing.T) {
+	entries := []journal.Entry{
+		{Seq: 1, Kind: journal.Pending, SeenBy: journal.Redis, App: app, PubSub: "pubsub", Topic: topic, Event: paid, Cause: 2},
+		{Seq: 2, Kind: journal.Delivered, SeenBy: journal.Proxy, App: app, PubSub: "pubsub", Topic: topic, Event: paid, Cause: 1},
+		{Seq: 3, Kind: journal.Answered, SeenBy: journal.Proxy, App: app, PubSub: "pubsub", Topic: topic, Event: paid, Cause: 3},
+	}
+	assert.Len(t, journal.LedgerOf(entries).Lines(), 1)
+	assert.NotEmpty(t, journal.Story(entries, paid))
+	visited := 0
+	journal.Walk(entries, func(journal.Entry, int) bool { visited++; return true })
+	assert.Equal(t, 3, visited)
 }
 
 // Every published event has, for each subscribed app, exactly one fate, and it is the one that was made to happen.

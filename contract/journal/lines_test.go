@@ -89,8 +89,10 @@ func TestWrittenForm(t *testing.T) {
 	j := journal.New(journal.Head{World: "fake", Started: started.In(time.FixedZone("somewhere", 3600))})
 	j.Append(journal.Entry{Kind: journal.Published, SeenBy: journal.Engine, At: 1500 * time.Millisecond, App: "orders", Topic: "a<b",
 		Data: json.RawMessage("\n {\n\t\"data\": \"<&>\"\n}\n")})
+	j.Append(journal.Entry{Kind: journal.Published, SeenBy: journal.Engine, At: 2 * time.Second, Data: json.RawMessage(` {"data": 1} `)})
 	assert.Equal(t, `{"eventproofJournal":"1","world":"fake","started":"2026-01-02T03:04:05Z"}
 {"seq":1,"at":"1.5s","kind":"published","seenBy":"engine","app":"orders","topic":"a<b","data":{"data":"<&>"}}
+{"seq":2,"at":"2s","kind":"published","seenBy":"engine","data":{"data": 1}}
 `, written(t, j), "durations are Go's texts, nothing is escaped without need, an entry is one line")
 }
 
@@ -122,6 +124,8 @@ func TestReadRefuses(t *testing.T) {
 		{"array", "a line is an object", head + "[]\n", `line 2: want a JSON object: json: cannot unmarshal array into Go value of type map[string]json.RawMessage`},
 		{"kind", "the nearest kind is named", head + `{"seq":1,"at":"0s","kind":"delivred","seenBy":"engine"}` + "\n",
 			`line 2: unknown kind "delivred"; did you mean "delivered"?`},
+		{"kind's case", "kinds are exact", head + `{"seq":1,"at":"0s","kind":"DELIVERED","seenBy":"engine"}` + "\n",
+			`line 2: unknown kind "DELIVERED"; did you mean "delivered"?`},
 		{"kind unlike any", "all kinds are listed", head + `{"seq":1,"at":"0s","kind":"xyzzyplughxyzzy","seenBy":"engine"}` + "\n",
 			`line 2: unknown kind "xyzzyplughxyzzy"; known are [acknowledged answered dead-lettered delivered dropped expired fault-injected pending publish-failed published retried started subscribed violation-found]`},
 		{"observer", "so are observers", head + `{"seq":1,"at":"0s","kind":"started","seenBy":"engin"}` + "\n", `line 2: unknown seenBy "engin"; did you mean "engine"?`},
@@ -227,6 +231,26 @@ func TestStreamToReportsTheFirstError(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 	require.ErrorContains(t, err, "stream journal: ")
 	assert.Equal(t, 1, j.Len(), "the journal itself is not harmed")
+
+	w := &flaky{err: broken}
+	stop = j.StreamTo(w)
+	j.Append(journal.Entry{Kind: journal.Started, SeenBy: journal.Engine})
+	require.ErrorIs(t, stop(), broken)
+	assert.Equal(t, 1, w.calls, "after an error nothing more is written: a gap would not be seen")
+}
+
+// flaky fails once.
+type flaky struct {
+	err   error
+	calls int
+}
+
+func (f *flaky) Write(b []byte) (int, error) {
+	f.calls++
+	if f.calls == 1 {
+		return 0, f.err
+	}
+	return len(b), nil
 }
 
 func lineSchema(t *testing.T) *jsonschema.Schema {

@@ -97,6 +97,8 @@ var inputs = []struct {
 	{"subscription-bulk-quoted", "a text is not a number", subscription("v1alpha1", "  route: /orders\n  bulkSubscribe: {enabled: true, maxMessagesCount: \"10\"}\n")},
 	{"subscription-default-first", "a rule that matches everything hides the rest", subscription("v2alpha1", "  routes:\n    rules:\n    - path: /all\n    - match: event.type == \"a\"\n      path: /a\n")},
 	{"subscription-same-topic", "the first one is used", component("") + "\n-- s.yaml --\n" + strings.ReplaceAll(twoSubscriptions, "topic: b", "topic: a")},
+	{"subscription-same-topic-other-apps", "each app has one", component("") + "\n-- s.yaml --\n" + strings.NewReplacer("topic: b", "topic: a", "  route: /a\n", "  route: /a\nscopes: [a]\n", "  route: /b\n", "  route: /b\nscopes: [b]\n").Replace(twoSubscriptions)},
+	{"redis-redeliver-interval-small", "15 was meant as seconds, like the default", component("  - name: redeliverInterval\n    value: 15\n")},
 	{"subscription-same-name", "the last one is kept", component("") + "\n-- s.yaml --\n" + strings.ReplaceAll(twoSubscriptions, "name: b", "name: a")},
 	{"subscription-outside-scopes", "the app does not see the pubsub", component("scopes: [orders]\n") + "\n-- s.yaml --\napiVersion: dapr.io/v1alpha1\nkind: Subscription\nmetadata: {name: s}\nspec: {pubsubname: pubsub, topic: t, route: /t}\nscopes: [payments]\n"},
 

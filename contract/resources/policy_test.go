@@ -69,6 +69,26 @@ func TestPoliciesOfSeveralResources(t *testing.T) {
 	}
 }
 
+func TestMaxRetries(t *testing.T) {
+	tests := []struct {
+		name, policy string
+		want         int
+		reason       string
+	}{
+		{"default", "{}", -1, "without a limit"},
+		{"none", "{maxRetries: 0}", 0, "0 is given, and not the default"},
+		{"negative", "{maxRetries: -5}", -1, "every negative number is no limit"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := load(t, resiliency("  policies:\n    retries:\n      DefaultRetryPolicy: "+test.policy+"\n"))
+			if got := s.Inbound("a", "pubsub").Retry.MaxRetries; got != test.want {
+				t.Errorf("%d, want %d (%s)", got, test.want, test.reason)
+			}
+		})
+	}
+}
+
 func TestRetryMatches(t *testing.T) {
 	tests := []struct {
 		name, matching string

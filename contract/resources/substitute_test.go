@@ -192,7 +192,7 @@ func TestSubstituteWritesAliasesOut(t *testing.T) {
 x: &meta
 - {name: brokers, value: k}
 - {name: consumerID, value: g}
-base: &base {type: pubsub.kafka, metadata: *meta}
+base: &base {type: pubsub.kafka, version: v0, metadata: *meta}
 apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {name: a}
@@ -203,6 +203,7 @@ spec: {<<: *base, version: v1}
 		X    []map[string]string
 		Spec struct {
 			Type     string
+			Version  string
 			Metadata []map[string]string
 		}
 	}
@@ -211,7 +212,7 @@ spec: {<<: *base, version: v1}
 		t.Fatal(err)
 	}
 	want := []map[string]string{{"name": "consumerID", "value": "g"}, {"name": "redisHost", "value": "h:1"}}
-	if diff := cmp.Diff(want, d.Spec.Metadata); diff != "" || d.Spec.Type != "pubsub.redis" || len(d.X) != 2 || d.X[0]["value"] != "k" {
+	if diff := cmp.Diff(want, d.Spec.Metadata); diff != "" || d.Spec.Type != "pubsub.redis" || d.Spec.Version != "v1" || len(d.X) != 2 || d.X[0]["value"] != "k" {
 		t.Errorf("(-want +got):\n%s%s\n%v", diff, files["a.yaml"], listed)
 	}
 }

@@ -33,3 +33,12 @@ func TestTheFakeDoesWhatWasObserved(t *testing.T) {
 		})
 	}
 }
+
+func TestPublishOnTheFake(t *testing.T) {
+	w := fakes.Start(t, world.Config{Resources: conformance.Resources()})
+	got, err := conformance.Publish(t.Context(), w, conformance.Publishes())
+	require.NoError(t, err)
+	for _, line := range got.Lines() {
+		t.Log(line)
+	}
+}

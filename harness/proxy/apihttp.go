@@ -23,7 +23,7 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	pubsub, topic, bulk, ok := publishPath(r)
 	if !ok {
-		nothingAdded(w)
+		passThrough(w)
 		a.reverse(u).ServeHTTP(w, r)
 		return
 	}
@@ -63,7 +63,7 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		abort()
 	}
-	nothingAdded(w)
+	passThrough(w)
 	onward.ServeHTTP(w, in)
 }
 

@@ -71,7 +71,7 @@ func (a *App) forwardHTTP(w http.ResponseWriter, r *http.Request) {
 			return nil
 		}
 	}
-	nothingAdded(w)
+	passThrough(w)
 	forward.ServeHTTP(w, r)
 }
 
@@ -81,6 +81,7 @@ func reverse(transport http.RoundTripper, host string, failed func(http.Response
 		Transport: transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host = "http", host
+			p.Out.URL.RawQuery = p.In.URL.RawQuery // also what cannot be parsed
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if values, ok := p.In.Header[name]; ok {
 					p.Out.Header[name] = values
@@ -94,8 +95,10 @@ func reverse(transport http.RoundTripper, host string, failed func(http.Response
 	}
 }
 
-// nothingAdded keeps net/http from adding headers that the answer does not have.
-func nothingAdded(w http.ResponseWriter) {
+// passThrough keeps net/http from adding headers that the answer does not have,
+// and from reading a request to its end before an answer begins.
+func passThrough(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 is so by itself
 	w.Header()["Date"] = nil
 	w.Header()["Content-Type"] = nil
 }
@@ -200,7 +203,7 @@ func (k *httpRequest) send(ctx context.Context, in *incarnation) (*httpAnswer, e
 
 // pass gives the answer to daprd.
 func (h *httpAnswer) pass(w http.ResponseWriter) {
-	nothingAdded(w)
+	passThrough(w)
 	header := w.Header()
 	for name, values := range h.header {
 		header[name] = values

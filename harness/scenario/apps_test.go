@@ -82,7 +82,14 @@ const orderSchema = `{
 
 // retries is a resiliency policy of that many retries, a second apart.
 func retries(n int) []fs.FS {
-	return []fs.FS{fstest.MapFS{"resiliency.yaml": {Data: fmt.Appendf(nil, `apiVersion: dapr.io/v1alpha1
+	return []fs.FS{fstest.MapFS{"pubsub.yaml": {Data: []byte(`apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: pubsub}
+spec:
+  type: pubsub.redis
+  version: v1
+  metadata: [{name: redisHost, value: "localhost:6379"}]
+`)}, "resiliency.yaml": {Data: fmt.Appendf(nil, `apiVersion: dapr.io/v1alpha1
 kind: Resiliency
 metadata: {name: resiliency}
 spec:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/dapr/go-sdk/client"
@@ -42,7 +41,7 @@ func TestDeadLetter(t *testing.T) {
 		{name: "too few retries, DROP", reason: "the app hides it, the part that breaks the deliveries shows it", app: &payments{deadLetter: dead}, retries: 1,
 			want: []string{contract.RuleDeliveries}, text: "retry policy inbound: 2 deliveries (resiliency.yaml:"},
 		{name: "too many, no contract", reason: "MaxDeliveries says 1", app: &payments{deadLetter: dead, refuse: "RETRY"}, none: true, retries: 2, max: 1,
-			want: []string{contract.RuleDeliveries}, text: "3 deliveries", place: "resiliency.yaml:8"},
+			want: []string{contract.RuleDeliveries}, text: "3 deliveries", place: "resiliency.yaml:10"},
 		{name: "other topic", reason: "the subscription names another topic than the contract", app: &payments{deadLetter: "orders.deadletter"}, retries: 2,
 			want: []string{contract.RuleDeadLetter}, text: "+ orders.deadletter", place: "order.placed/contract.yaml:13"},
 		{name: "no topic in the subscription", reason: "DROP without a dead letter topic is lost", app: &payments{}, retries: 2,
@@ -51,7 +50,7 @@ func TestDeadLetter(t *testing.T) {
 			want: []string{contract.RuleDeadLetter}, text: "payments has no dead letter topic for pubsub/orders"},
 		{name: "404", reason: "daprd 1.16 acknowledges it without a dead letter", app: &payments{deadLetter: dead, refuse: "HTTP 404"}, retries: 2,
 			want: []string{contract.RuleDeadLetter}, text: "HTTP 404, which daprd 1.16 acknowledges without a dead letter"},
-		{name: "under another id", reason: "an app that moves it itself loses its id", app: moving(nil), retries: 2,
+		{name: "under another id", reason: "an app that moves it itself, and answers 404 so that Dapr does not, loses its id", app: moving(nil), retries: 2,
 			want: []string{contract.RuleAltered}, text: "ord-9 arrives on orders.dead under another id"},
 		{name: "rewritten", reason: "an app that moves it itself sends other bytes", app: moving(map[string]string{"cloudevent.id": "orders-1"}), retries: 2,
 			want: []string{contract.RuleAltered}, text: "ord-9 is altered on its way"},
@@ -83,12 +82,7 @@ func TestDeadLetter(t *testing.T) {
 				require.NoError(t, err)
 				require.ElementsMatch(t, test.want, rules(found), "%s\n%v\n%s", test.reason, found, journal.Text(w.Journal().Entries(), 0))
 				if len(found) > 0 {
-					if !strings.Contains(found[0].String(), "ord-9") {
-						t.Log(found[0].String())
-					}
-					if !test.none {
-						require.Contains(t, found[0].String(), test.text)
-					}
+					require.Contains(t, found[0].String(), test.text)
 					require.NotEmpty(t, found[0].Trace)
 				}
 				if test.place != "" {
@@ -100,10 +94,9 @@ func TestDeadLetter(t *testing.T) {
 }
 
 // moving is an app that publishes what it refuses to the dead letter topic
-// itself, instead of naming it in its subscription. What it never gets it
-// cannot move, so its policy must not be broken: onEvent answers DROP.
+// itself, and answers so that daprd 1.16 does not.
 func moving(metadata map[string]string) *payments {
-	p := &payments{}
+	p := &payments{deadLetter: "orders.dead"}
 	p.onEvent = func(ctx context.Context, e contract.Event, d orderData) (string, bool) {
 		if d.Amount >= 0 {
 			return "", false
@@ -113,7 +106,7 @@ func moving(metadata map[string]string) *payments {
 		if err != nil {
 			return "RETRY", true
 		}
-		return "DROP", true
+		return "HTTP 404", true
 	}
 	return p
 }

@@ -96,8 +96,9 @@ func (s Publishing) Findings(ctx context.Context, w *world.World) ([]contract.Vi
 	published := stage.publications()
 	var found []contract.Violation
 	for _, p := range published {
-		found = append(found, stage.broken(p)...)
-		found = append(found, stage.metadata(p)...)
+		broken := stage.broken(p)
+		found = append(found, broken...)
+		found = append(found, stage.metadata(p, len(broken) > 0)...)
 	}
 	found = append(found, stage.counted(s.Want, published)...)
 	if pending != nil {
@@ -191,16 +192,53 @@ func (p publication) place() contract.Place {
 	return p.contract.Place
 }
 
+// text names the publication by what makes it the same as another: not by the
+// envelope's id, time and trace.
+func (p publication) text() string {
+	text := p.PubSub + "/" + p.Topic
+	if p.event.Type != "" && p.event.Type != plainType {
+		text += " " + p.event.Type
+	}
+	if p.Event.Identity != p.Event.ID {
+		text += " " + p.Event.Identity
+	}
+	data := []byte(p.event.Data)
+	switch {
+	case !p.parsed:
+		data = p.Data
+	case p.event.DataBase64 != nil:
+		data = p.event.DataBase64
+	}
+	if value, err := decode(data); err == nil {
+		if sorted, err := json.Marshal(value); err == nil {
+			data = sorted
+		}
+	}
+	return text + " " + string(data)
+}
+
 func (s *stage) published(p publication, v contract.Violation) contract.Violation {
 	v.App, v.Event = p.App, p.Event
-	v.Trace = journal.Story(s.entries(), p.Event)
+	v.Trace = s.storyFor(v.Rule, p.Event)
 	return v
 }
 
-// aboutData are the rules that data of another content type breaks as well:
+// storyFor is an event's story that marks where it broke one rule, and leaves
+// out others.
+func (s *stage) storyFor(rule string, event contract.Ref) []string {
+	own := slices.DeleteFunc(slices.Clone(s.entries()), func(e journal.Entry) bool {
+		return e.Kind == journal.ViolationFound && e.Note != rule
+	})
+	return journal.Story(own, event)
+}
+
+// follow are the rules that an event which breaks another one breaks as well:
 // they say nothing more.
-var aboutData = []string{contract.RuleNoMatch, contract.RuleVersion, contract.RuleSchema, contract.RuleUndeclared,
-	contract.RuleIdentity, contract.RuleCorrelation}
+var follow = map[string][]string{
+	contract.RuleContentType: {contract.RuleNoMatch, contract.RuleVersion, contract.RuleSchema, contract.RuleUndeclared,
+		contract.RuleIdentity, contract.RuleCorrelation},
+	contract.RuleDraft: {contract.RuleVersion}, // no producer may publish a draft
+}
 
 // broken is what is wrong with one event: what the world found, and JSON that
 // went out as text.
@@ -208,20 +246,22 @@ func (s *stage) broken(p publication) []contract.Violation {
 	found := slices.Clone(p.sidecar)
 	for i := range found {
 		s.w.Expect(found[i].Rule)
-		if found[i].Trace = journal.Story(s.entries(), p.Event); found[i].Event == (contract.Ref{}) {
-			found[i].Trace = p.sidecar[i].Trace
+		if found[i].Event != (contract.Ref{}) {
+			found[i].Trace = s.storyFor(found[i].Rule, p.Event)
 		}
 	}
 	typed := slices.ContainsFunc(found, func(v contract.Violation) bool { return v.Rule == contract.RuleContentType })
 	if json, ok := p.jsonAsText(); ok && !typed {
 		v := s.published(p, contract.Violation{Rule: contract.RuleContentType, Place: p.place(),
-			What:    fmt.Sprintf("%s publishes JSON as text to %s: its consumers get a string", p.App, p.Topic),
-			Pointer: "/datacontenttype", Want: "application/json", Got: p.event.DataContentType + " with the data " + json})
-		v.What += "; the Go SDK sends a []byte or a string as text/plain, use client.PublishEventWithContentType(\"application/json\")"
-		found, typed = append(found, v), true
+			What:    fmt.Sprintf("%s publishes JSON as text to %s: a []byte needs client.PublishEventWithContentType", p.App, p.Topic),
+			Pointer: "/datacontenttype", Want: "application/json", Got: p.event.DataContentType + ", with the data " + json})
+		if v.Place == (contract.Place{}) && len(found) > 0 {
+			v.Place = found[0].Place // of the contract whose match the text does not fit
+		}
+		found = append(found, v)
 	}
-	if typed {
-		found = slices.DeleteFunc(found, func(v contract.Violation) bool { return slices.Contains(aboutData, v.Rule) })
+	for _, v := range slices.Clone(found) {
+		found = slices.DeleteFunc(found, func(o contract.Violation) bool { return slices.Contains(follow[v.Rule], o.Rule) })
 	}
 	return found
 }
@@ -254,8 +294,9 @@ func short(text string) string {
 }
 
 // metadata holds the publish metadata against the contract's. Dapr's own
-// cloudevent.* overrides shape the event, and are checked there.
-func (s *stage) metadata(p publication) []contract.Violation {
+// cloudevent.* overrides shape the event, and are checked there. In a broken
+// event a value that is taken from it may well be missing.
+func (s *stage) metadata(p publication, broken bool) []contract.Violation {
 	if p.contract == nil {
 		return nil
 	}
@@ -274,6 +315,9 @@ func (s *stage) metadata(p publication) []contract.Violation {
 	slices.Sort(declared)
 	for _, key := range declared {
 		want, ok := p.promised(p.contract.Metadata[key])
+		if !ok && broken {
+			continue
+		}
 		if !ok {
 			add(fmt.Sprintf("%s publishes %s without what its metadata %s is taken from", p.App, p.contract.Event, key),
 				"a value at "+p.contract.Metadata[key], "none")

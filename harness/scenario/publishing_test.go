@@ -94,7 +94,7 @@ func TestPublishing(t *testing.T) {
 		{name: "bytes", reason: "the Go SDK sends a []byte as text/plain; all else that is wrong follows from that",
 			publish: []publish{{data: asBytes, metadata: metadata(nil)}}, wanted: once, want: []string{contract.RuleContentType}, text: "PublishEventWithContentType"},
 		{name: "bytes, without match", reason: "here the contract is found, and says so itself", contracts: []string{"match: {/data/event_type: order.placed}", "", "version: {from: /data/event_version}\n", ""},
-			publish: []publish{{data: asBytes, metadata: metadata(nil)}}, wanted: once, want: []string{contract.RuleContentType, contract.RuleMetadata}, text: "/datacontenttype"},
+			publish: []publish{{data: asBytes, metadata: metadata(nil)}}, wanted: once, want: []string{contract.RuleContentType}, text: "/datacontenttype"},
 		{name: "bytes, no contract", reason: "needs no contract", none: true,
 			publish: []publish{{data: asBytes}}, want: []string{contract.RuleContentType}, text: "text/plain"},
 		{name: "text, no contract", reason: "a text that is no JSON may be meant", none: true, publish: []publish{{data: []byte("hello")}}},

@@ -142,13 +142,13 @@ func TestRedeliveryByTheBroker(t *testing.T) {
 				began := time.Now()
 				found, err := scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 50)}, Snapshot: test.app.snapshot, Via: scenario.Broker,
 					Log: func(format string, args ...any) {
-						require.Equal(t, began, time.Now(), "the wait is told before it begins")
+						require.Zero(t, time.Since(began).Round(time.Millisecond), "the wait is told before it begins")
 						fmt.Fprintf(&log, format+"\n", args...)
 					}}.Findings(t.Context(), w)
 				require.NoError(t, err)
 				require.Equal(t, test.want, slices.Compact(append([]string(nil), rules(found)...)), test.reason)
 				require.Contains(t, log.String(), "expected wait: "+test.wait)
-				require.Equal(t, test.took, time.Since(began))
+				require.Equal(t, test.took, time.Since(began).Round(time.Millisecond))
 			})
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,8 @@ type stage struct {
 	log  func(format string, args ...any)
 	mark int
 	seen int // violations that the world had found before
+
+	drawn map[string]bool // ids that were drawn, and may not be in the journal yet
 }
 
 func newStage(scenario string, w *world.World, app string, log func(string, ...any)) (*stage, error) {
@@ -52,8 +55,13 @@ func newStage(scenario string, w *world.World, app string, log func(string, ...a
 	if log == nil {
 		log = func(string, ...any) {}
 	}
-	return &stage{w: w, app: app, log: log, mark: w.Journal().Len(), seen: len(w.Violations())}, nil
+	s := &stage{w: w, app: app, log: log, drawn: make(map[string]bool)}
+	s.begin()
+	return s, nil
 }
+
+// begin marks the place from which on the world is read.
+func (s *stage) begin() { s.mark, s.seen = s.w.Journal().Len(), len(s.w.Violations()) }
 
 // entries are what was written to the journal since the scenario began.
 func (s *stage) entries() []journal.Entry { return s.w.Journal().Entries()[s.mark:] }
@@ -105,14 +113,15 @@ func (s *stage) under(of sample, id string) sample {
 	return of
 }
 
-// freshID is an id that the journal does not know, the same in each run.
+// freshID is an id that nobody used yet, the same in each run.
 func (s *stage) freshID(base string) string {
-	taken := make(map[string]bool)
+	taken := maps.Clone(s.drawn)
 	for _, e := range s.w.Journal().Entries() {
 		taken[e.Event.ID] = true
 	}
 	for i := 1; ; i++ {
 		if id := fmt.Sprintf("%s-%d", base, i); !taken[id] {
+			s.drawn[id] = true
 			return id
 		}
 	}
@@ -146,11 +155,23 @@ func (s *stage) violation(rule string, e sample, format string, args ...any) con
 func (s *stage) trace(e sample) []string {
 	var own []journal.Entry
 	for _, entry := range s.entries() {
-		if entry.Event.ID == e.ID && (entry.App == s.app || entry.App == "" || entry.Kind == journal.Published) || entry.Kind == journal.FaultInjected {
+		if entry.Event.ID == e.ID && (entry.App == s.app || entry.App == "" || entry.Kind == journal.Published) {
+			if strings.HasPrefix(entry.Fault, "FailDelivery") {
+				entry.Cause = 0 // a step of its own: the app sees nothing that it could be told with
+			}
 			own = append(own, entry)
 		}
 	}
 	return journal.Story(own, e.ref)
+}
+
+// meant tells the world that an event's violations are expected.
+func (s *stage) meant(e sample) {
+	for _, v := range s.w.Violations()[s.seen:] {
+		if v.Event.ID == e.ID {
+			s.w.Expect(v.Rule)
+		}
+	}
 }
 
 // settle waits for the world; an event of the scenario that never settles for

@@ -1,9 +1,12 @@
 // Command orders is the shop's HTTP API.
 //
 //	dapr run --app-id orders --app-port 8080 --resources-path configs/dapr -- go run ./cmd/orders
+//
+// It ends on SIGINT and SIGTERM, when the requests under way are answered.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -23,7 +26,7 @@ import (
 )
 
 func main() {
-	address := flag.String("address", ":8080", "where to listen")
+	address := flag.String("address", ":"+cmp.Or(os.Getenv("APP_PORT"), "8080"), "where to listen; by default at APP_PORT, which dapr run sets")
 	database := flag.String("database", "orders.db", "the SQLite file, shared with orders-worker")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,11 +1,14 @@
 // Command worker is one of the shop's three workers:
 //
-//	dapr run --app-id payment-worker --app-port 6001 --resources-path configs/dapr -- go run ./cmd/worker -name payment-worker -address :6001
-//	dapr run --app-id shipping-worker --app-port 6002 --app-protocol grpc --resources-path configs/dapr -- go run ./cmd/worker -name shipping-worker -address :6002
-//	dapr run --app-id orders-worker --app-port 6003 --resources-path configs/dapr -- go run ./cmd/worker -name orders-worker -address :6003 -database orders.db
+//	dapr run --app-id payment-worker --app-port 6001 --resources-path configs/dapr -- go run ./cmd/worker -name payment-worker
+//	dapr run --app-id shipping-worker --app-port 6002 --app-protocol grpc --resources-path configs/dapr -- go run ./cmd/worker -name shipping-worker
+//	dapr run --app-id orders-worker --app-port 6003 --resources-path configs/dapr -- go run ./cmd/worker -name orders-worker -database orders.db
+//
+// It ends on SIGINT and SIGTERM, when the events under way are answered.
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,7 +34,7 @@ import (
 
 func main() {
 	name := flag.String("name", "", "payment-worker, shipping-worker or orders-worker")
-	address := flag.String("address", ":6001", "where to listen for Dapr")
+	address := flag.String("address", ":"+cmp.Or(os.Getenv("APP_PORT"), "6001"), "where to listen for Dapr; by default at APP_PORT, which dapr run sets")
 	database := flag.String("database", "", "the SQLite file (default: the worker's name and .db)")
 	flag.Parse()
 	if *database == "" {

@@ -28,7 +28,7 @@ func (w *ShippingWorker) Subscribe(service common.Service) error {
 		PubsubName:      event.PubSub,
 		Topic:           event.PaymentCapturedTopic,
 		Route:           "/events/payment-captured",
-		DeadLetterTopic: "payments.payment.captured.worker.dead",
+		DeadLetterTopic: "payments.payment.captured.shipping-worker.dead",
 	}, w.paymentCaptured)
 }
 

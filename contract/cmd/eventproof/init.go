@@ -1,0 +1,132 @@
+package main
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The files that init writes, as they are but for the package's name.
+//
+//go:embed first
+var first embed.FS
+
+func initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [DIR]",
+		Short: "Writes a first contract, with a test that passes",
+		Long: `Writes into DIR (default: contracts) a Go package that embeds the contracts, a
+first contract with its schema and an example, and a test that passes:
+
+    contracts.go                             //go:embed: other modules can require it
+    contracts_test.go                        every example keeps its contract
+    thing.created/contract.yaml              rename it to your first event
+    thing.created/v1.schema.json
+    thing.created/v1.examples/minimal.json
+
+A file that is there already is left as it is; where there is a contract
+already, no first one is written.`,
+		Example: `  eventproof init && go test ./contracts
+  eventproof init api/events`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			dir := "contracts"
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			written, kept, err := initialize(dir)
+			if err != nil {
+				return err
+			}
+			w := c.OutOrStdout()
+			for _, name := range written {
+				fmt.Fprintf(w, "wrote %s\n", name)
+			}
+			for _, name := range kept {
+				fmt.Fprintf(w, "kept  %s\n", name)
+			}
+			pkg := filepath.ToSlash(filepath.Clean(dir))
+			if !filepath.IsAbs(dir) {
+				pkg = "./" + pkg
+			}
+			fmt.Fprintf(w, "\nNext: go get github.com/eventproof/eventproof && go test %s\n", pkg)
+			return nil
+		},
+	}
+}
+
+// initialize writes the files that are not there yet.
+func initialize(dir string) (written, kept []string, err error) {
+	present, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "contract.yaml"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("init: %w", err)
+	}
+	name, err := packageName(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = fs.WalkDir(first, "first", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		// The embedded Go files end in .txt, so that they are no package here.
+		target := strings.TrimSuffix(strings.TrimPrefix(p, "first/"), ".txt")
+		if len(present) > 0 && strings.Contains(target, "/") {
+			return nil
+		}
+		text, err := first.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(dir, filepath.FromSlash(target))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			kept = append(kept, filepath.ToSlash(file))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = out.WriteString(strings.ReplaceAll(string(text), "PACKAGE", name))
+		if err := errors.Join(err, out.Close()); err != nil {
+			return err
+		}
+		written = append(written, filepath.ToSlash(file))
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("init: %w", err)
+	}
+	return written, kept, nil
+}
+
+func escapeGlob(dir string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+// packageName is the directory's name as Go allows it.
+func packageName(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("init: %w", err)
+	}
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(filepath.Base(abs)))
+	if name == "" || name[0] <= '9' {
+		return "contracts", nil
+	}
+	return name, nil
+}
