@@ -181,3 +181,32 @@ func TestMisuseOfAttach(t *testing.T) {
 	require.NoError(t, w.Close())
 	require.EqualError(t, w.AttachContext(t.Context(), "late", none), "the world is closed")
 }
+
+func TestAPublishThroughAnotherAppsSidecarIsAFinding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fakes.Start(t, world.Config{})
+		var shared client.Client // what client.NewClient() would give both apps
+		app := func(topic string) world.StartFunc {
+			return func(ctx context.Context, s world.Sidecar) (world.Endpoint, error) {
+				if shared == nil {
+					shared = s.Client()
+				}
+				return (&inbox{subscriptions: []subscription{on(topic)}, answer: func(_ http.ResponseWriter, r *http.Request, _ contract.Event) {
+					if topic != "done" {
+						_ = shared.PublishEvent(r.Context(), "pubsub", "done", "x")
+					}
+				}}).start(ctx, s)
+			}
+		}
+		w.Attach("first", app("a"))
+		w.Attach("second", app("b"))
+		send(t, w, event("1", "a"))
+		settle(t, w)
+		require.Empty(t, w.Violations())
+		w.Expect(contract.RuleForeignApp)
+		send(t, w, event("2", "b"))
+		settle(t, w)
+		require.Len(t, w.Violations(), 1)
+		require.Equal(t, "second calls Dapr through the sidecar of first", w.Violations()[0].What)
+	})
+}

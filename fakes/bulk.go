@@ -12,7 +12,7 @@ import (
 // own; rawPayload is the request's alone.
 //
 // Source: dapr v1.16.0 pkg/api/grpc/grpc.go BulkPublishEventAlpha1.
-func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, entries []bulkEntry, protocol string) *publishError {
+func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, entries []bulkEntry, protocol string, cause int) *publishError {
 	if err := s.world.check(s.app, publishCall{pubsub: pubsub, topic: topic, metadata: metadata, protocol: protocol}); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 		if raw {
 			with["rawPayload"] = strconv.FormatBool(raw)
 		}
-		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol})
+		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause})
 	}
 	for _, call := range calls {
 		if err := s.world.publish(s.app, call); err != nil {

@@ -13,6 +13,7 @@ type publishCall struct {
 	data                       []byte
 	metadata                   map[string]string
 	protocol                   string
+	cause                      int // the delivery in whose course it is made; 0: not known
 }
 
 // check refuses what daprd refuses before it looks at the data.
@@ -69,7 +70,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 		return publishFailed(p.pubsub, p.topic, errors.New("the world is closed"))
 	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
-		Metadata: p.metadata, Protocol: p.protocol})
+		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
 	w.append(topicKey{p.pubsub, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, raw: raw})
 	w.engine.startSoon()
 	w.engine.wake()

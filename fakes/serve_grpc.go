@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -16,9 +17,9 @@ type daprServer struct {
 	sidecar *sidecar
 }
 
-func (d *daprServer) PublishEvent(_ context.Context, in *runtime.PublishEventRequest) (*emptypb.Empty, error) {
+func (d *daprServer) PublishEvent(ctx context.Context, in *runtime.PublishEventRequest) (*emptypb.Empty, error) {
 	if err := d.sidecar.world.publish(d.sidecar.app, publishCall{pubsub: in.GetPubsubName(), topic: in.GetTopic(),
-		contentType: in.GetDataContentType(), data: in.GetData(), metadata: in.GetMetadata(), protocol: "grpc"}); err != nil {
+		contentType: in.GetDataContentType(), data: in.GetData(), metadata: in.GetMetadata(), protocol: "grpc", cause: d.sidecar.cause(ctx)}); err != nil {
 		return nil, err.grpc()
 	}
 	return &emptypb.Empty{}, nil
@@ -26,12 +27,12 @@ func (d *daprServer) PublishEvent(_ context.Context, in *runtime.PublishEventReq
 
 // BulkPublishEventAlpha1 publishes one after another, in their order: one of
 // the orders that daprd, which publishes them concurrently, can make.
-func (d *daprServer) BulkPublishEventAlpha1(_ context.Context, in *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
+func (d *daprServer) BulkPublishEventAlpha1(ctx context.Context, in *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
 	entries := make([]bulkEntry, len(in.GetEntries()))
 	for i, e := range in.GetEntries() {
 		entries[i] = bulkEntry{id: e.GetEntryId(), data: e.GetEvent(), contentType: e.GetContentType(), metadata: e.GetMetadata()}
 	}
-	if err := d.sidecar.publishBulk(in.GetPubsubName(), in.GetTopic(), in.GetMetadata(), entries, "grpc"); err != nil {
+	if err := d.sidecar.publishBulk(in.GetPubsubName(), in.GetTopic(), in.GetMetadata(), entries, "grpc", d.sidecar.cause(ctx)); err != nil {
 		return nil, err.grpc()
 	}
 	return &runtime.BulkPublishResponse{}, nil
@@ -59,6 +60,13 @@ func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (
 		out.Subscriptions = append(out.Subscriptions, sub)
 	}
 	return out, nil
+}
+
+// cause is the delivery in whose course a call is made.
+func (s *sidecar) cause(ctx context.Context) int {
+	in, _ := metadata.FromIncomingContext(ctx)
+	seq, _ := s.world.recorder.TakeCause(s.app.id, in)
+	return seq
 }
 
 // bulkEntry is one event of a bulk publish.

@@ -67,7 +67,7 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 		}
 		entries[i] = bulkEntry{id: e.EntryID, data: data, contentType: e.ContentType, metadata: e.Metadata}
 	}
-	if err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http"); err != nil {
+	if err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http", 0); err != nil {
 		writeError(w, err)
 		return
 	}

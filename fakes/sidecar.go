@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
+
+	"github.com/eventproof/eventproof/fakes/world"
 )
 
 // sidecar is Dapr's API for one incarnation of an app: a real gRPC server on an
@@ -43,7 +45,7 @@ func newSidecar(w *backend, a *app) *sidecar {
 	// The connection is made at the first call.
 	s.conn, _ = grpc.NewClient("passthrough:///dapr",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.memory.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0), grpc.WithChainUnaryInterceptor(world.CarryCause),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
 	s.client = client.NewClientWithConnection(s.conn)
 	return s

@@ -42,7 +42,7 @@ type backend struct {
 	apps    map[string]*sidecarOf
 	order   []string
 	known   map[world.Subscription]bool // those that the journal holds
-	counted int // entries of the journal that calls has counted
+	counted int                         // entries of the journal that calls has counted
 	calls   map[callKey]calls
 	past    history
 	closed  bool

@@ -40,6 +40,7 @@ func TestFromOrderToShipment(t *testing.T) {
 				require.NoError(t, err)
 				require.True(t, found)
 				require.Equal(t, tt.want, order.Status, tt.reason)
+				require.Empty(t, journal.CheckDelivered(s.Journal()), "every event reached every subscriber once")
 			})
 		})
 	}

@@ -32,11 +32,12 @@ func TestAShipmentIsRequestedOnce(t *testing.T) {
 func TestAnOrderAdvancesOnce(t *testing.T) {
 	onEachWorld(t, func(t *testing.T, s *shop) {
 		s.insertOrder(t, "ord-1")
+		s.insertOrder(t, "ord-2")
 		s.attachOrdersWorker()
 		scenario.Redelivery{
 			App:      "orders-worker",
-			Events:   []contract.Event{s.example(t, "payment.captured", "minimal"), s.example(t, "shipment.requested", "minimal")},
-			Snapshot: rows(s.orders, `SELECT order_id || ' ' || status FROM orders`),
+			Events:   []contract.Event{s.example(t, "payment.captured", "minimal"), s.example(t, "shipment.requested", "minimal"), s.example(t, "payment.failed", "credit-limit")},
+			Snapshot: rows(s.orders, `SELECT order_id || ' ' || status FROM orders ORDER BY order_id`),
 		}.Run(t, s.World)
 	})
 }

@@ -1,0 +1,67 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/eventproof/eventproof/contract"
+)
+
+// An app that is called in this process gets the delivery with its context. A
+// handler that passes its context on when it publishes, as it should, thereby
+// tells what led to the publish; the sidecar's client carries it to the sidecar.
+type inDelivery struct{}
+
+// InDelivery is the context of a call of an app, for the makers of worlds: what
+// is published with it was caused by the delivery that seq is the entry of.
+func InDelivery(ctx context.Context, app string, seq int) context.Context {
+	return context.WithValue(ctx, inDelivery{}, delivery{app, seq})
+}
+
+type delivery struct {
+	app string
+	seq int
+}
+
+const (
+	causeApp = "eventproof-delivered-to"
+	causeSeq = "eventproof-delivery"
+)
+
+// CarryCause is for a sidecar's client connection: it sends along in whose
+// course a call is made.
+func CarryCause(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if d, ok := ctx.Value(inDelivery{}).(delivery); ok {
+		ctx = metadata.AppendToOutgoingContext(ctx, causeApp, d.app, causeSeq, strconv.Itoa(d.seq))
+	}
+	return invoke(ctx, method, req, reply, conn, opts...)
+}
+
+// TakeCause is for a sidecar's server: the entry of the delivery in whose course
+// the call is made, 0 where it is not known, and the call's metadata without it.
+// A call made through another app's sidecar is recorded as a violation: the Go
+// SDK's NewClient gives one client to a whole process, so that in one process
+// every app would publish as the first.
+func (r *Recorder) TakeCause(sidecarOf string, in metadata.MD) (seq int, rest metadata.MD) {
+	apps, seqs := in.Get(causeApp), in.Get(causeSeq)
+	if len(apps) == 0 || len(seqs) == 0 {
+		return 0, in
+	}
+	rest = in.Copy()
+	rest.Delete(causeApp)
+	rest.Delete(causeSeq)
+	seq, err := strconv.Atoi(seqs[0])
+	if err != nil || seq < 1 || seq > r.journal.Len() {
+		return 0, rest
+	}
+	if apps[0] != sidecarOf {
+		r.Violate(seq, contract.Violation{Rule: contract.RuleForeignApp, App: apps[0],
+			What: fmt.Sprintf("%s calls Dapr through the sidecar of %s", apps[0], sidecarOf),
+			Want: "the client that its StartFunc was given (Sidecar.Client)", Got: "the client of " + sidecarOf + "; client.NewClient() is one for the whole process"})
+	}
+	return seq, rest
+}
