@@ -122,6 +122,8 @@ var badEvents = []struct{ name, reason, event string }{
 	{"upper-case extension", "names are lower-case letters and digits", with(`"id":"1"`, `"id":"1","traceParent":"x"`)},
 	{"object as extension", "extensions are scalars", with(`"id":"1"`, `"id":"1","trace":{"id":"x"}`)},
 	{"fraction as extension", "numbers are 32-bit integers", with(`"id":"1"`, `"id":"1","n":1.5`)},
+	{"large number as extension", "numbers are 32-bit integers", with(`"id":"1"`, `"id":"1","n":2147483648`)},
+	{"base64 on two lines", "it has no line breaks", with(`"data":{`, `"data_base64":"AP\n8=","data":{`)},
 	{"control character", "excluded from strings", with(`"id":"1"`, `"id":"a\u0000b"`)},
 	{"bad base64", "URL-safe base64 is another", with(`"data":{`, `"data_base64":"_-8=","data":{`)},
 	{"data twice", "data and data_base64 exclude each other", with(`"data":{`, `"data_base64":"AAA=","data":{`)},

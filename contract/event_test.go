@@ -44,6 +44,7 @@ func TestEventIsTheSameAgain(t *testing.T) {
 		{"bytes", "base64", `{"id":"1","data_base64":"AP8="}`},
 		{"no bytes", "present and empty", `{"id":"1","data_base64":""}`},
 		{"bad base64", "kept for Check to name", `{"id":"1","data_base64":"?"}`},
+		{"base64 on two lines", "RFC 4648 has no line breaks", `{"id":"1","data_base64":"AP\n8="}`},
 		{"odd attributes", "kept for Check to name", `{"id":7,"source":"","type":null,"subject":{"a":[1]},"UPPER":1.50}`},
 		{"huge number", "data is not looked at", `{"data":1e999999}`},
 		{"nothing", "no attributes at all", `{}`},

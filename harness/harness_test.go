@@ -184,7 +184,7 @@ func TestPendingIsGivenUp(t *testing.T) {
 	}{
 		{"rounds", world.Config{Rounds: 1, Clocks: world.Clocks{ProcessingTimeout: 300 * time.Millisecond, RedeliverInterval: 100 * time.Millisecond}},
 			2, "Config.Rounds", "it came once, and once more by the broker"},
-		{"horizon", world.Config{Horizon: 10 * time.Second}, 1, "Config.Horizon", "the first redelivery is due after a minute, which nobody waits for"},
+		{"horizon", world.Config{Horizon: 10 * time.Second}, 1, "nothing comes again before", "the first redelivery is due after a minute, which nobody waits for"},
 		{"endless policy", world.Config{Rounds: 2, Resources: []fs.FS{fstest.MapFS{"resiliency.yaml": {Data: []byte(endless)}}}},
 			3, "Config.Rounds", "the policy retries for ever; the broker never comes to it"},
 	}

@@ -112,6 +112,10 @@ func TestAFailureShowsTheLogs(t *testing.T) {
 	r.run(func() {
 		w := harness.Start(r, world.Config{})
 		w.Attach("worker", app{topics: map[string]string{"orders": ""}, answer: succeed}.start)
+		for i := range 20 { // more than fits on a screen
+			send(t, w, event("orders", fmt.Sprint("ord-", i)))
+		}
+		settle(t, w)
 		r.Errorf("on purpose")
 	})
 	got := r.logged.String()

@@ -26,7 +26,9 @@ import (
 // followed up to the publish (for a delivery) or to the delivery (for an answer
 // and a publish); what Redis saw published counts where no proxy saw it;
 // dropped, and expired without a dead letter, are acknowledged. A delivery on a dead letter
-// topic that states no cause has that of the dead letter.
+// topic that states no cause has that of the dead letter. An event that is pending
+// in both comes again for as long as somebody looks: its entries are compared as far
+// as both journals go.
 func Compare(a, b *Journal) []string {
 	left, right := newView(a), newView(b)
 	if left.world == right.world {
@@ -80,7 +82,7 @@ type view struct {
 	names  []string // by number: how it is called in a difference
 	groups map[group][]fact
 	states map[group]string // at the broker
-	at     map[int]string   // by position: how its place is called as a cause
+	at     map[int]int      // by position: its place in its group, from 1
 
 	groupOrder, stateOrder []group // the keys, in order of appearance
 }
@@ -112,7 +114,7 @@ func newView(j *Journal) *view {
 		world: j.Head().World, index: x,
 		visible: make([]bool, len(x.entries)), insteadOf: map[int]int{}, pairs: make([]int, len(x.copies)),
 		deadLetters: map[publish]bool{}, publishedOn: map[publish]bool{}, published: map[int]int{},
-		groups: map[group][]fact{}, states: map[group]string{}, at: map[int]string{},
+		groups: map[group][]fact{}, states: map[group]string{}, at: map[int]int{},
 	}
 	if v.world == "" {
 		v.world = "a journal"
@@ -173,10 +175,6 @@ func match(a, b *view) []string {
 		for i := range v.index.entries {
 			c := v.index.copyOf[i]
 			if c < 0 || used[c] {
-				continue
-			}
-			switch v.index.entries[i].Kind {
-			case FaultInjected, ViolationFound:
 				continue
 			}
 			used[c] = true
@@ -276,7 +274,7 @@ func (v *view) fill() {
 		if v.visible[i] {
 			g := groupOf(i)
 			places[g]++
-			v.at[i] = fmt.Sprintf("%d of %s", places[g], v.group(g))
+			v.at[i] = places[g]
 		}
 	}
 	for i := range x.entries {
@@ -289,15 +287,17 @@ func (v *view) fill() {
 			f.answer = e.Answer
 		}
 		if cause, ok := v.cause(i); ok {
-			if at, ok := v.at[cause]; ok {
-				f.cause = string(x.entries[cause].Kind) + " " + at
+			kind, at := x.entries[cause].Kind, v.at[cause]
+			switch {
+			case at == 0: // not seen by a proxy
+			case groupOf(cause) == g:
+				f.cause = fmt.Sprintf("%s %d before it", kind, v.at[i]-at)
+			default:
+				f.cause = fmt.Sprintf("%s %d of %s", kind, at, v.group(groupOf(cause)))
 			}
-			if f.attempt == 0 {
+			if f.attempt == 0 && e.Kind == Answered {
 				f.attempt = x.entries[cause].Attempt
 			}
-		}
-		if e.Kind == Published || e.Kind == PublishFailed {
-			f.attempt = 0
 		}
 		f.event = x.aberration(i)
 		if v.groups[g] == nil {
@@ -367,6 +367,10 @@ func (v *view) group(g group) string {
 // each; else what stands between what is equal at the beginning and at the end.
 func differ(a, b *view, g group) []string {
 	left, right := a.groups[g], b.groups[g]
+	if a.states[g] == "pending" && b.states[g] == "pending" {
+		both := min(len(left), len(right))
+		left, right = left[:both], right[:both]
+	}
 	name := a.group(g)
 	var differences []string
 	if len(left) == len(right) {

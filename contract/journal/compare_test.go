@@ -168,9 +168,9 @@ func TestCompareSeesEachChange(t *testing.T) {
 				})
 			}
 			nothing := func(*journal.Entry) {}
-			fake, real := same(w.fake.Journal, nothing), same(w.real.Journal, nothing)
-			require.Empty(t, journal.Compare(fake, real))
-			found := journal.Compare(same(w.fake.Journal, c.change), real)
+			fake, dapr := same(w.fake.Journal, nothing), same(w.real.Journal, nothing)
+			require.Empty(t, journal.Compare(fake, dapr))
+			found := journal.Compare(same(w.fake.Journal, c.change), dapr)
 			require.NotEmpty(t, found, c.reason)
 			assert.Contains(t, strings.Join(found, "\n"), c.want)
 			// A redis entry of the real journal tells the same as the fake's.
@@ -208,7 +208,7 @@ func TestCompareSeesWhatIsMissing(t *testing.T) {
 }
 
 func TestCompareMatchesByOrderOfPublication(t *testing.T) {
-	make := func(prefix string, answers ...string) *journal.Journal {
+	writtenBy := func(prefix string, answers ...string) *journal.Journal {
 		r := newRun(journal.Engine)
 		for n, answer := range answers {
 			id := contract.Ref{ID: prefix + string(rune('a'+n))} // no identity: nothing in common but the order
@@ -216,14 +216,14 @@ func TestCompareMatchesByOrderOfPublication(t *testing.T) {
 		}
 		return r.Journal
 	}
-	assert.Empty(t, journal.Compare(make("x", journal.Success, journal.Drop), make("y", journal.Success, journal.Drop)))
-	found := journal.Compare(make("x", journal.Success, journal.Drop), make("y", journal.Drop, journal.Success))
+	assert.Empty(t, journal.Compare(writtenBy("x", journal.Success, journal.Drop), writtenBy("y", journal.Success, journal.Drop)))
+	found := journal.Compare(writtenBy("x", journal.Success, journal.Drop), writtenBy("y", journal.Drop, journal.Success))
 	assert.Len(t, found, 4, "the second is not the first: two answers, and what is still in flight after them")
 	assert.Equal(t, []string{
 		"yc on pubsub/orders, orders: only fake (second) has published (its entry 7)",
 		"yc on pubsub/orders, payments: only fake (second) has delivered, attempt 1, caused by published 1 of yc on pubsub/orders, orders (its entry 8)",
-		"yc on pubsub/orders, payments: only fake (second) has answered, attempt 1 SUCCESS, caused by delivered 1 of yc on pubsub/orders, payments (its entry 9)",
-	}, journal.Compare(make("x", journal.Success, journal.Drop), make("y", journal.Success, journal.Drop, journal.Success)))
+		"yc on pubsub/orders, payments: only fake (second) has answered, attempt 1 SUCCESS, caused by delivered 1 before it (its entry 9)",
+	}, journal.Compare(writtenBy("x", journal.Success, journal.Drop), writtenBy("y", journal.Success, journal.Drop, journal.Success)))
 }
 
 func TestCompareDoesNotCompareOrderAcrossEventsNorTimes(t *testing.T) {
@@ -240,7 +240,7 @@ func TestCompareDoesNotCompareOrderAcrossEventsNorTimes(t *testing.T) {
 }
 
 func TestCompareSeesOrderWithinOneEvent(t *testing.T) {
-	make := func(answers ...string) *journal.Journal {
+	writtenBy := func(answers ...string) *journal.Journal {
 		r := newRun(journal.Engine)
 		p := r.published(topic, paid)
 		for n, answer := range answers {
@@ -248,21 +248,44 @@ func TestCompareSeesOrderWithinOneEvent(t *testing.T) {
 		}
 		return r.Journal
 	}
-	found := journal.Compare(make(journal.Retry, journal.Drop), make(journal.Drop, journal.Retry))
+	found := journal.Compare(writtenBy(journal.Retry, journal.Drop), writtenBy(journal.Drop, journal.Retry))
 	require.Len(t, found, 2)
 	assert.Equal(t, "ord-5 (id id-5) on pubsub/orders, payments, entry 2 of 4: answer: fake (first) says RETRY, fake (second) says DROP (its entry 3, its entry 3)", found[0])
 }
 
+func TestCompareNamesOnlyWhatIsMissing(t *testing.T) {
+	writtenBy := func(attempts ...int) *journal.Journal {
+		r := newRun(journal.Engine)
+		p := r.published(topic, paid)
+		for _, n := range attempts {
+			r.delivered(app, topic, paid, n, p, journal.Retry)
+		}
+		return r.Journal
+	}
+	for _, c := range []struct {
+		reason string
+		fewer  []int
+		want   int
+	}{
+		{"the last delivery and its answer", []int{1, 2}, 2},
+		{"the first ones", []int{2, 3}, 2},
+		{"those in the middle", []int{1, 3}, 2},
+		{"all", nil, 7}, // and the final state
+	} {
+		assert.Len(t, journal.Compare(writtenBy(1, 2, 3), writtenBy(c.fewer...)), c.want, c.reason)
+	}
+}
+
 func TestCompareIdentityOfOneID(t *testing.T) {
-	make := func(identity string) *journal.Journal {
+	writtenBy := func(identity string) *journal.Journal {
 		r := newRun(journal.Engine)
 		r.published(topic, ref(identity, "1"))
 		return r.Journal
 	}
-	assert.Empty(t, journal.Compare(make("a"), make("a")))
-	assert.Len(t, journal.Compare(make("a"), make("b")), 1, "both state it, and not the same")
-	assert.Empty(t, journal.Compare(make("a"), make("")), "one world knows no contract")
-	assert.Empty(t, journal.Compare(make("a"), make("1")), "one world knows only the default, the id")
+	assert.Empty(t, journal.Compare(writtenBy("a"), writtenBy("a")))
+	assert.Len(t, journal.Compare(writtenBy("a"), writtenBy("b")), 1, "both state it, and not the same")
+	assert.Empty(t, journal.Compare(writtenBy("a"), writtenBy("")), "one world knows no contract")
+	assert.Empty(t, journal.Compare(writtenBy("a"), writtenBy("1")), "one world knows only the default, the id")
 }
 
 // What Redis saw published is a publish where the publisher had no proxy, and
@@ -330,4 +353,37 @@ func TestCompareSurvivesWriting(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, journal.Compare(w.fake.Journal, read))
 	assert.True(t, json.Valid([]byte(strings.SplitN(text, "\n", 2)[0])))
+}
+
+func TestCompareOfWhatIsPendingGoesAsFarAsBothJournals(t *testing.T) {
+	rounds := func(n int, answer string, last journal.Kind) *journal.Journal {
+		j := journal.New(journal.Head{World: "fake"})
+		e := journal.Entry{SeenBy: journal.Engine, App: "payments", PubSub: "pubsub", Topic: "orders", Event: contract.Ref{ID: "1"}}
+		with := func(kind journal.Kind, change func(*journal.Entry)) int {
+			e := e
+			e.Kind = kind
+			change(&e)
+			return j.Append(e)
+		}
+		p := with(journal.Published, func(e *journal.Entry) { e.App = "shop" })
+		for i := range n {
+			d := with(journal.Delivered, func(e *journal.Entry) { e.Attempt, e.Cause = i+1, p })
+			with(journal.Answered, func(e *journal.Entry) { e.Attempt, e.Cause, e.Answer = i+1, d, answer })
+		}
+		with(last, func(e *journal.Entry) { e.Cause = p })
+		return j
+	}
+	for _, c := range []struct {
+		name, reason string
+		a, b         *journal.Journal
+		differ       bool
+	}{
+		{"pending", "it comes again as long as somebody looks", rounds(3, "HTTP 500", journal.Pending), rounds(5, "HTTP 500", journal.Pending), false},
+		{"pending, another answer", "what both have is compared", rounds(3, "HTTP 500", journal.Pending), rounds(5, "HTTP 400", journal.Pending), true},
+		{"acknowledged", "here the number of deliveries counts", rounds(3, "HTTP 404", journal.Acknowledged), rounds(5, "HTTP 404", journal.Acknowledged), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.differ, len(journal.Compare(c.a, c.b)) > 0, c.reason)
+		})
+	}
 }

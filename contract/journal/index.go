@@ -64,9 +64,7 @@ func newIndex(entries []Entry) *index {
 		}
 		k := copyKey{e.PubSub, x.names[i], e.Event.ID}
 		if parent, ok := x.parent(i); ok && x.names[parent] == k.name {
-			above := x.copies[x.copyOf[parent]].copyKey
-			state(&k.pubsub, above.pubsub)
-			state(&k.id, above.id)
+			state(&k.id, x.copies[x.copyOf[parent]].id)
 		}
 		c, ok := byKey[k]
 		if !ok {

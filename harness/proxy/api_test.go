@@ -585,3 +585,37 @@ func TestAPIMisuse(t *testing.T) {
 	}
 	a.SetUpstream(d.grpcAddr, d.httpAddr)
 }
+
+// asked is a context that has ended, and knows whether anybody would have waited.
+type asked struct {
+	context.Context
+	done *bool
+}
+
+func (a asked) Done() <-chan struct{} {
+	*a.done = true
+	return a.Context.Done()
+}
+
+// TestAPIBulkFlight: a delivery of the first event waits until all are recorded,
+// or it would be taken for the cause of the others.
+func TestAPIBulkFlight(t *testing.T) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	var a *proxy.API
+	waits := map[string]bool{}
+	a, _, _ = newAPI(t, proxy.APIConfig{Envelope: func(ctx context.Context, pubsub, topic, id string) ([]byte, error) {
+		would := false
+		a.Await(asked{ended, &would}, pubsub, topic, "first")
+		waits[id] = would
+		return readBack(ctx, pubsub, topic, id)
+	}})
+	in := &runtimev1pb.BulkPublishRequest{PubsubName: "pubsub", Topic: "topic", Entries: []*runtimev1pb.BulkPublishRequestEntry{
+		{EntryId: "1", Metadata: map[string]string{"cloudevent.id": "first"}}, {EntryId: "2", Metadata: map[string]string{"cloudevent.id": "second"}}}}
+	if _, err := runtimev1pb.NewDaprClient(dial(t, a.GRPCAddress())).BulkPublishEventAlpha1(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"first": true, "second": true}, waits); diff != "" {
+		t.Errorf("would a delivery of the first event wait (-want +got):\n%s", diff)
+	}
+}

@@ -44,9 +44,7 @@ func (a *API) publishGRPC(stream grpc.ServerStream, method string, u *upstream, 
 		return err
 	}
 	r := read(f.payload)
-	for _, p := range r.events {
-		a.begin(p)
-	}
+	defer a.begin(r)()
 	ctx, opts := onward(stream.Context())
 	got := unary(ctx, u.conn, method, r.payload, opts...)
 	a.concludeGRPC(ctx, r, got)
@@ -68,7 +66,6 @@ func (a *API) concludeGRPC(ctx context.Context, r request, got unaryAnswer) {
 	for i, p := range r.events {
 		switch {
 		case unknown && r.entries != nil:
-			p.flight()
 		case got.err != nil:
 			a.refused(p, "gRPC "+status.Code(got.err).String())
 		case r.entries != nil && failed[r.entries[i]]:

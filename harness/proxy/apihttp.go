@@ -43,9 +43,7 @@ func (a *API) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		in.Header.Set("Content-Length", fmt.Sprint(len(publish.payload)))
 	}
 	in.TransferEncoding = nil
-	for _, p := range publish.events {
-		a.begin(p)
-	}
+	defer a.begin(publish)() // also where the answer breaks: abort unwinds
 	onward := a.reverse(u)
 	onward.ModifyResponse = func(resp *http.Response) error {
 		answer, err := io.ReadAll(resp.Body)

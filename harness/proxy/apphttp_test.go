@@ -131,10 +131,13 @@ func TestAppHTTPForwards(t *testing.T) {
 		w.Header().Add("X-Two", "a")
 		w.Header().Add("X-Two", "b")
 		w.Header().Set("Set-Cookie", "c=1")
-		w.Header().Set("Trailer", "X-After")
-		if r.Method == http.MethodDelete {
+		if r.URL.Path == "/bare" {
 			w.Header()["Content-Type"] = nil
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(w, "short and stout")
+			return
 		}
+		w.Header().Set("Trailer", "X-After")
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.WriteString(w, "short and stout")
 		w.Header().Set("X-After", "tea")
@@ -154,7 +157,8 @@ func TestAppHTTPForwards(t *testing.T) {
 		{"config", "GET", "/dapr/config", "", http.Header{"X-Forwarded-For": {"10.0.0.1"}, "Forwarded": {"for=10.0.0.1"}}, "what is forwarded keeps its headers"},
 		{"subscribe", "GET", "/dapr/subscribe", "", nil, "read on the way, and not changed"},
 		{"odd path", "PATCH", "/a%2Fb/../c//d?x=1;2&y=%zz", "body", http.Header{"Content-Type": {"text/plain"}}, "path and query are not cleaned"},
-		{"no content type", "DELETE", "/x", "", http.Header{"Authorization": {"Bearer t"}}, "no content type is made up for the answer"},
+		{"bare", "DELETE", "/bare", "", http.Header{"User-Agent": {""}}, "no user agent is made up for the app, no content type for the answer"},
+		{"bare delivery", "POST", "/bare", "{}", http.Header{"User-Agent": {""}, "Content-Type": {"application/cloudevents+json"}}, "nor for a delivery"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -234,8 +238,12 @@ func TestAppHTTPBreaks(t *testing.T) {
 				t.Errorf("healthz: daprd got %d, want a broken connection (%s)", response.StatusCode, test.reason)
 				_ = response.Body.Close()
 			}
-			if panicked := strings.Contains(logged.String(), "boom") && strings.Contains(logged.String(), "apphttp_test.go"); panicked != (test.name == "panic") {
-				t.Errorf("log: %q", logged.String())
+			want := 0
+			if test.name == "panic" {
+				want = 2 // the delivery's and healthz'
+			}
+			if got := strings.Count(logged.String(), "panicked: boom"); got != want || want > 0 != strings.Contains(logged.String(), "apphttp_test.go") {
+				t.Errorf("log names %d panics, want %d, each with its stack: %q", got, want, logged.String())
 			}
 		})
 	}

@@ -84,6 +84,10 @@
 //   - A gRPC bulk publish that failed in part is an error without the entries'
 //     ids (dapr v1.16.0 pkg/api/grpc/grpc.go): all are recorded as failed. What
 //     was written all the same is known to Redis only.
+//   - The Go SDK v1.14.0's PublishEvents fails at daprd 1.16, with this proxy as
+//     without: daprd answers the stable BulkPublishEvent, which it does not have,
+//     with Unknown ("failed to proxy request: …"), and the SDK falls back to the
+//     alpha method only for Unimplemented. Recorded is what daprd said.
 //   - A publish that ended because the app hung up is publish-failed, though
 //     daprd may have taken it.
 //   - Streaming subscriptions (SubscribeTopicEventsAlpha1) pass and are not

@@ -27,7 +27,6 @@ type publication struct {
 	id            string            // "" where it cannot be known
 	metadata      map[string]string // as the app gave it
 	data          []byte            // what the app published
-	flight        func()            // ends the event's flight
 }
 
 // isRaw is daprd's own test: components-contrib v1.16.0 metadata/utils.go
@@ -61,20 +60,27 @@ func bodyID(data []byte) string {
 	return e.ID
 }
 
-// begin starts an event's flight: from here until the publish is recorded,
-// [API.Await] waits for it.
-func (a *API) begin(p *publication) {
-	if p.id == "" {
-		p.flight = func() {}
-		return
+// begin starts the flight of a request's events: from here until the returned
+// function is called, [API.Await] waits for them. All of a bulk publish end
+// together: a delivery that began in between would be taken for the cause of
+// those that are recorded after it.
+func (a *API) begin(r request) (end func()) {
+	var ends []func()
+	for _, p := range r.events {
+		if p.id != "" {
+			ends = append(ends, a.flights.begin(flight{p.pubsub, p.topic, p.id}))
+		}
 	}
-	p.flight = a.flights.begin(flight{p.pubsub, p.topic, p.id})
+	return func() {
+		for _, end := range ends {
+			end()
+		}
+	}
 }
 
 // published records an event that daprd took. The app may be gone by now; the
 // event is not.
 func (a *API) published(ctx context.Context, p *publication) {
-	defer p.flight()
 	out := world.Publication{App: a.cfg.AppID, PubSub: p.pubsub, Topic: p.topic, Raw: p.raw, Metadata: p.metadata, Protocol: string(p.protocol)}
 	var err error
 	switch {
@@ -106,7 +112,6 @@ const readBackTimeout = 10 * time.Second
 
 // refused records an event that daprd did not take.
 func (a *API) refused(p *publication, answer string) {
-	defer p.flight()
 	a.cfg.Recorder.PublishFailed(world.Publication{App: a.cfg.AppID, PubSub: p.pubsub, Topic: p.topic, Raw: p.raw, Metadata: p.metadata,
 		Protocol: string(p.protocol)}, answer)
 }

@@ -254,7 +254,6 @@ func (c *deadLetterCheck) forced(ctx context.Context, poison sample, around []co
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	c.meant(e) // said of the event that it is a copy of
 	// Whoever breaks the delivery says so each time; the app sees none.
 	broken := 0
 	for _, entry := range c.entries() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/dapr/go-sdk/client"
@@ -84,6 +85,9 @@ func TestDeadLetter(t *testing.T) {
 				if len(found) > 0 {
 					require.Contains(t, found[0].String(), test.text)
 					require.NotEmpty(t, found[0].Trace)
+				}
+				if slices.Contains(test.want, contract.RulePending) {
+					require.NotContains(t, journal.Text(w.Journal().Entries(), 0), "FailDelivery", "what never settles once is not tried again")
 				}
 				if test.place != "" {
 					require.Equal(t, test.place, found[0].Place.String())

@@ -165,8 +165,11 @@ func (s Redelivery) one(ctx context.Context, stage *stage, event contract.Event)
 	if pending, err := stage.settle(ctx, again); len(pending) > 0 || err != nil {
 		return pending, err
 	}
-	if lost, err := stage.handled(again, 1); lost != nil || err != nil {
-		return lost, err
+	switch answers := stage.deliveries(again); {
+	case len(answers) == 0:
+		return stage.handled(again)
+	case count(answers, journal.Success) == 0:
+		return []contract.Violation{stage.unrecognised(again, answers, "when it is published again under a new CloudEvents id")}, nil
 	}
 	thrice, err := s.observe(ctx, stage)
 	if err != nil {
@@ -186,7 +189,7 @@ func (s Redelivery) repeat(ctx context.Context, stage *stage, e sample) (*outcom
 	if err := stage.publish(ctx, e); err != nil {
 		return nil, err
 	}
-	if err := settleHandled(ctx, stage, e, 1); err != nil {
+	if err := settleHandled(ctx, stage, e); err != nil {
 		return nil, err
 	}
 	once, err := s.observe(ctx, stage)
@@ -255,20 +258,25 @@ func (s Redelivery) byBroker(ctx context.Context, stage *stage, e sample, subscr
 	switch {
 	case err != nil:
 		return nil, err
-	case waited != nil:
-		return nil, settleHandled(ctx, stage, e, 1)
-	case deliveries > 1:
+	case waited != nil && len(stage.deliveries(e)) < 2: // nothing came, or no answer was lost
+		if err := settleHandled(ctx, stage, e); err != nil {
+			return nil, err
+		}
+		return nil, settleAgain(ctx, stage, e)
+	case waited != nil || deliveries > 1:
 		return nil, fmt.Errorf("%s was redelivered before its first outcome could be noted; give the retry policy a longer duration, or use scenario.Repeat", e.name())
+	}
+	if first := stage.deliveries(e)[0]; first != journal.Success && first != journal.NoAnswer {
+		return nil, stage.refused(e, []string{first})
 	}
 	return once, settleAgain(ctx, stage, e)
 }
 
-// settleHandled settles and returns an *unusable unless the app handled the
-// event as often as that.
-func settleHandled(ctx context.Context, stage *stage, e sample, times int) error {
+// settleHandled settles and returns an *unusable unless the app handled the event.
+func settleHandled(ctx context.Context, stage *stage, e sample) error {
 	found, err := stage.settle(ctx, e)
 	if err == nil && len(found) == 0 {
-		found, err = stage.handled(e, times)
+		found, err = stage.handled(e)
 	}
 	if err == nil && len(found) > 0 {
 		err = &unusable{found}
@@ -290,27 +298,38 @@ func settleAgain(ctx context.Context, stage *stage, e sample) error {
 		v.Want, v.Got = "2 deliveries", answered(answers)
 		found = []contract.Violation{v}
 	case answers[1] != journal.Success:
-		v := stage.violation(contract.RuleIdempotent, e, "%s does not recognise %s: it refuses the second delivery", stage.app, e.name())
-		v.Want, v.Got = journal.Success, answered(answers[1:])
-		found = []contract.Violation{v}
+		found = []contract.Violation{stage.unrecognised(e, answers[1:], "at the second delivery")}
 	default:
 		return nil
 	}
 	return &unusable{found}
 }
 
-// handled is a finding unless the app answered SUCCESS that often.
-func (s *stage) handled(e sample, times int) ([]contract.Violation, error) {
+// unrecognised is an event that the app handled and then refuses: Dapr would
+// dead-letter it, or bring it again and again.
+func (s *stage) unrecognised(e sample, answers []string, when string) contract.Violation {
+	v := s.violation(contract.RuleIdempotent, e, "%s is not idempotent: it handled %s, and refuses it %s", s.app, e.name(), when)
+	v.Want, v.Got = journal.Success, answered(answers)
+	v.Trace = s.storyOf(e)
+	return v
+}
+
+// handled is a finding unless the app answered SUCCESS.
+func (s *stage) handled(e sample) ([]contract.Violation, error) {
 	answers := s.deliveries(e)
 	switch {
-	case count(answers, journal.Success) >= times:
+	case count(answers, journal.Success) > 0:
 		return nil, nil
 	case len(answers) == 0, answers[len(answers)-1] == "HTTP 404", answers[len(answers)-1] == "gRPC Unimplemented":
 		v := s.violation(contract.RuleLost, e, "%s never handled %s: it is lost", s.app, e.name())
 		v.Want, v.Got = journal.Success, answered(answers)
 		return []contract.Violation{v}, nil
 	}
-	return nil, fmt.Errorf("%s refuses %s (%s); give sample events that it handles", s.app, e.name(), answered(answers))
+	return nil, s.refused(e, answers)
+}
+
+func (s *stage) refused(e sample, answers []string) error {
+	return fmt.Errorf("%s refuses %s (%s); give sample events that it handles", s.app, e.name(), answered(answers))
 }
 
 // outcome is the app's state and what it published since the event.

@@ -39,7 +39,11 @@ func TestRedelivery(t *testing.T) {
 		{name: "publishes again", reason: "the state is kept, and the event goes out twice",
 			app: republishing(), contracts: true, want: []string{contract.RuleIdempotent}, what: "published again"},
 		{name: "refuses the second", reason: "a unique key that fails as an error makes Dapr dead-letter a handled event",
-			app: refusingRepeats(), contracts: true, want: []string{contract.RuleIdempotent}, what: "refuses the second delivery"},
+			app: refusingRepeats(), contracts: true, want: []string{contract.RuleIdempotent}, what: "it handled ord-1, and refuses it at the second delivery"},
+		{name: "refuses the second publish", reason: "likewise, where the id decides",
+			app: refusingNewIDs("orders.dead"), contracts: true, want: []string{contract.RuleIdempotent}, what: "refuses it when it is published again under a new CloudEvents id"},
+		{name: "refuses the second publish for ever", reason: "and without a dead letter topic it comes again and again",
+			app: refusingNewIDs(""), contracts: true, want: []string{contract.RulePending}},
 		{name: "no route", reason: "404 is acknowledged by daprd 1.16: the event is lost",
 			app: answering("HTTP 404"), contracts: true, want: []string{contract.RuleLost}},
 		{name: "never ready", reason: "without a dead letter topic a failing event comes again for ever",
@@ -83,6 +87,21 @@ func refusingRepeats() *payments {
 		repeat := seen[d.EventID]
 		seen[d.EventID] = true
 		return "RETRY", repeat
+	}}
+}
+
+// refusingNewIDs takes each CloudEvents id as often as it comes, without an
+// effect, and each event_id under one id only.
+func refusingNewIDs(deadLetter string) *payments {
+	ids := map[string]string{}
+	return &payments{deadLetter: deadLetter, onEvent: func(_ context.Context, e contract.Event, d orderData) (string, bool) {
+		if ids[d.EventID] == "" {
+			ids[d.EventID] = e.ID
+		}
+		if ids[d.EventID] == e.ID {
+			return "SUCCESS", true
+		}
+		return "HTTP 500", true
 	}}
 }
 
@@ -161,6 +180,14 @@ func TestRedeliveryByTheBrokerNeedsOneThatRedelivers(t *testing.T) {
 		_, err := scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 50)}, Via: scenario.Broker}.Findings(t.Context(), w)
 		require.ErrorIs(t, err, errors.ErrUnsupported)
 		require.ErrorContains(t, err, "dead-letters orders-1 to orders.dead at the first failure")
+	})
+}
+
+func TestRedeliveryByTheBrokerNeedsAnEventThatIsHandled(t *testing.T) {
+	onFake(t, func(testing.TB) world.Config { return world.Config{Resources: retries(2)} }, func(t *testing.T, w *world.World) {
+		w.Attach("payments", (&payments{deadLetter: "orders.dead", refuse: "RETRY"}).http)
+		_, err := scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, -1)}, Via: scenario.Broker}.Findings(t.Context(), w)
+		require.ErrorContains(t, err, "payments refuses orders-1 (RETRY); give sample events that it handles")
 	})
 }
 

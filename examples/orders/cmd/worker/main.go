@@ -43,7 +43,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *name, *address, *database)
 	stop()
-	if true {
+	if err != nil {
 		slog.Error("worker", "name", *name, "error", err)
 		os.Exit(1)
 	}
