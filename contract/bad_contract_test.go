@@ -55,6 +55,8 @@ var badContracts = []struct {
 	{name: "shared topic without match", reason: "nothing tells the events apart", other: map[string]string{"b/contract.yaml": "event: b\ntopic: t\n", "b/v1.schema.json": "{}"}},
 	{name: "shared topic with overlapping match", reason: "one event may fit both", files: map[string]string{"a/contract.yaml": "event: a\ntopic: t\nmatch: {type: x}\n"},
 		other: map[string]string{"b/contract.yaml": "event: b\ntopic: t\nmatch: {/data/kind: b}\n", "b/v1.schema.json": "{}"}},
+	{name: "shared topic with the same match", reason: "one event fits both", files: map[string]string{"a/contract.yaml": "event: a\ntopic: t\nmatch: {type: x}\n"},
+		other: map[string]string{"b/contract.yaml": "event: b\ntopic: t\nmatch: {type: x}\n", "b/v1.schema.json": "{}"}},
 	{name: "nothing in the root", reason: "nearly always a wrong path", other: map[string]string{"README.md": "hello"}},
 	{name: "root one level too high", reason: "the contracts lie deeper", other: map[string]string{"api/contracts/b/contract.yaml": "event: b\ntopic: u\n"}},
 	{name: "root one level too low", reason: "the event directory itself", other: map[string]string{"contract.yaml": "event: b\ntopic: u\n"}},
@@ -121,7 +123,7 @@ func badRoots(over, other map[string]string) []fs.FS {
 // Every defect on disk is an error that says where, what and what to write
 // instead. The file of errors is read by people before it is accepted.
 func TestBadContracts(t *testing.T) {
-	var b strings.Builder
+	k := &book{file: "bad_contracts.golden"}
 	for _, tt := range badContracts {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.reason == "" {
@@ -134,8 +136,8 @@ func TestBadContracts(t *testing.T) {
 			if c != nil {
 				t.Error("Load returns a catalog together with an error")
 			}
-			fmt.Fprintf(&b, "== %s (%s)\n%v\n\n", tt.name, tt.reason, err)
+			k.page(t, tt.name+" ("+tt.reason+")", err.Error())
 		})
 	}
-	golden(t, "bad_contracts.golden", b.String())
+	k.close(t, len(badContracts))
 }

@@ -2,7 +2,6 @@ package contract_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -77,6 +76,10 @@ dataContentType: text/plain; charset=utf-8
 	"note.added/v1.schema.json":    `{"type": "string", "maxLength": 5}`,
 	"stock.counted/contract.yaml":  "event: stock.counted\ntopic: stock\n",
 	"stock.counted/v1.schema.json": `{"type": "object"}`,
+	"seat.taken/contract.yaml":     "event: seat.taken\ntopic: seats\n",
+	"seat.taken/v1.schema.json":    `{"properties": {"row": {}}, "additionalProperties": false}`,
+	"seat.freed/contract.yaml":     "event: seat.freed\ntopic: freed\nundeclared: allowed\n",
+	"seat.freed/v1.schema.json":    `{"properties": {"row": {}}}`,
 	"blob.stored/contract.yaml": `event: blob.stored
 topic: blobs
 schema: none
@@ -151,6 +154,8 @@ var badEvents = []struct{ name, reason, event string }{
 	{"no alternative", "all are ruled out", order(`"id":"ord-1","lines":[{"sku":"a"}],"payment":{"kind":"cash"}`)},
 	{"undeclared", "a property that no schema declares", order(`"id":"ord-1","lines":[{"sku":"a","gift":true}],"extra":{"a":1}`)},
 	{"undeclared in an alternative", "the other one declares it", order(`"id":"ord-1","lines":[{"sku":"a"}],"payment":{"kind":"card","number":"1","iban":"x"}`)},
+	{"refused by additionalProperties", "said once, not as undeclared too", `{"specversion":"1.0","id":"1","source":"s","type":"t","topic":"seats","data":{"rows":1}}`},
+	{"another charset", "the contract asks for one", `{"specversion":"1.0","id":"1","source":"s","type":"t","datacontenttype":"text/plain; charset=latin1","topic":"notes","data":"short"}`},
 	{"no identity", "null tells nothing apart", with(`"event_id":"e-1"`, `"event_id":null`)},
 	{"no correlation", "the pointer finds nothing", with(`{"correlation_id":"c"}`, `{}`)},
 	{"attribute that the schema requires", "schemaOf: event describes attributes too", `{"specversion":"1.0","id":"1","source":"orders","type":"price.changed","pubsubname":"pubsub","topic":"prices","data":{"price":1,"sale":true}}`},
@@ -179,17 +184,17 @@ func found(c *contract.Catalog, parse func() (contract.Event, error)) string {
 // the line of the promise that it breaks.
 func TestBadEvents(t *testing.T) {
 	c := load(t, files(shop))
-	var b strings.Builder
+	k := &book{file: "bad_events.golden"}
 	for _, tt := range badEvents {
 		t.Run(tt.name, func(t *testing.T) {
 			got := found(c, func() (contract.Event, error) { return contract.ParseEvent([]byte(tt.event)) })
 			if got == "" {
 				t.Fatalf("nothing found: %s", tt.reason)
 			}
-			fmt.Fprintf(&b, "== %s (%s)\n%s\n\n", tt.name, tt.reason, got)
+			k.page(t, tt.name+" ("+tt.reason+")", got)
 		})
 	}
-	golden(t, "bad_events.golden", b.String())
+	k.close(t, len(badEvents))
 }
 
 var badRequests = []struct {
@@ -208,15 +213,15 @@ var badRequests = []struct {
 
 func TestBadRequests(t *testing.T) {
 	c := load(t, files(shop))
-	var b strings.Builder
+	k := &book{file: "bad_requests.golden"}
 	for _, tt := range badRequests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := found(c, func() (contract.Event, error) { return contract.ParseHTTP(tt.header, []byte(tt.body)) })
 			if got == "" {
 				t.Fatalf("nothing found: %s", tt.reason)
 			}
-			fmt.Fprintf(&b, "== %s (%s)\n%s\n\n", tt.name, tt.reason, got)
+			k.page(t, tt.name+" ("+tt.reason+")", got)
 		})
 	}
-	golden(t, "bad_requests.golden", b.String())
+	k.close(t, len(badRequests))
 }

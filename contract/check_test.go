@@ -22,6 +22,7 @@ func TestSoundEvents(t *testing.T) {
 		{"Dapr's empty extension", "daprd writes tracestate empty", with(`"id":"1"`, `"id":"1","tracestate":"","n":-2147483648,"b":true`)},
 		{"number as written", "0.1 is a multiple of 0.01", order(`"id":"ord-1","lines":[{"sku":"a","gift/wrap":true}],"total":0.1,"note":null`)},
 		{"alternative", "its properties are declared by the branch that fits", order(`"id":"ord-1","lines":[{"sku":"a"}],"payment":{"kind":"card","number":"1"}`)},
+		{"undeclared: allowed", "as the schema says", `{` + ce + `,"topic":"freed","data":{"seat":1}}`},
 		{"no topic", "its match finds the contract", `{` + ce + `,"data":{"event_type":"order.shipped"}}`},
 		{"event as its type", "no topic: the type finds it", `{"specversion":"1.0","id":"1","source":"s","type":"stock.counted","data":{}}`},
 		{"JSON in base64", "decoded and checked", `{` + ce + `,"topic":"stock","datacontenttype":"application/json","data_base64":"e30="}`},

@@ -29,8 +29,10 @@ type backend struct {
 	broker  *broker
 	apps    map[string]*app
 	retries map[*delivery]time.Time // deliveries that wait for their policy
-	again   int                     // redeliveries of handled events that have not ended
-	random  *rand.Rand
+	// redeliveries wait for a matching event to be handled.
+	redeliveries []faults.Redeliver
+	again        int // redeliveries of handled events that have not ended
+	random       *rand.Rand
 
 	idMu sync.Mutex // ids are drawn while no engine lock is held, too
 	ids  *rand.ChaCha8
@@ -281,33 +283,30 @@ func (w *backend) redeliver(f faults.Redeliver) {
 	defer w.engine.mu.Unlock()
 	found := false
 	for _, g := range w.broker.order {
-		for _, m := range g.handled {
-			if f.Target().Matches(g.consumer, g.topicKey.topic, m.event.ID, m.event.Identity) {
+		for _, h := range g.handled {
+			if g.sub != nil && f.Target().Matches(g.sub.app.id, g.topicKey.topic, h.message.event.ID, h.message.event.Identity) {
 				found = true
-				for range times(f.Times) {
-					w.deliverAgain(g, m, f)
-				}
+				w.deliverAgain(g, h, f)
 			}
 		}
 	}
 	if !found {
-		w.armed.Arm(f, times(f.Times))
+		w.redeliveries = append(w.redeliveries, f)
 	}
 	w.engine.startSoon()
 }
 
-// deliverAgain gives a handled message to the app once more, as after a sidecar
-// that died before its acknowledgement; the lock is held.
-func (w *backend) deliverAgain(g *group, m *message, f faults.Redeliver) {
-	if g.sub == nil {
-		return
+// deliverAgain gives a handled message to the app as often as the fault says, as
+// after a sidecar that died before its acknowledgement; the lock is held.
+func (w *backend) deliverAgain(g *group, h handledMessage, f faults.Redeliver) {
+	for range max(1, f.Times) {
+		d := newDelivery(w, g.sub, &pending{message: h.message})
+		d.again = true
+		d.last = w.recorder.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: g.sub.app.id,
+			PubSub: g.component, Topic: g.topicKey.topic, Event: h.message.event, Fault: f.String(), Cause: h.seq})
+		w.again++
+		w.engine.ready = append(w.engine.ready, d)
 	}
-	d := newDelivery(w, g.sub, &pending{message: m})
-	d.again = true
-	d.last = w.recorder.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: g.sub.app.id,
-		PubSub: g.component, Topic: g.topicKey.topic, Event: m.event, Fault: f.String(), Cause: m.seq})
-	w.again++
-	w.engine.ready = append(w.engine.ready, d)
 }
 
 // Close implements [world.Backend].

@@ -46,9 +46,16 @@ type group struct {
 	topic   *topic
 	next    int // index in topic.log of what is read next
 	pending []*pending
-	handled []*message    // acknowledged after SUCCESS: what a redelivery can bring again
-	sub     *subscription // who reads now; nil while nobody does
-	tick    *dueItem      // the next reclaim that finds something
+	handled []handledMessage // acknowledged after SUCCESS: what a redelivery can bring again
+	sub     *subscription    // who reads now; nil while nobody does
+	tick    *dueItem         // the next reclaim that finds something
+}
+
+// handledMessage is a message with the entry of the delivery that was answered
+// with SUCCESS.
+type handledMessage struct {
+	message *message
+	seq     int
 }
 
 // pending is an entry of the group's pending entries list.

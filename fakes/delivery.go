@@ -99,20 +99,26 @@ func (d *delivery) run() {
 	m := d.pending.message
 	app, topic := d.sub.app.id, d.sub.topic
 	rec := d.world.recorder
-	if f, ok := faults.Strike[faults.FailDelivery](&d.world.armed, app, topic, m.event.ID, m.event.Identity); ok && !d.again {
+	if d.again { // the fault that made it is enough
+		d.outcome = d.incarnation.call(d)
+		d.last = rec.Answer(d.seq, d.outcome.answer, d.outcome.took)
+		return
+	}
+	if f, ok := faults.Strike[faults.FailDelivery](&d.world.armed, app, topic, m.event.ID, m.event.Identity); ok {
 		d.last = rec.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: app, PubSub: d.sub.component,
 			Topic: topic, Event: m.event, Fault: f.String(), Cause: d.last})
 		d.outcome = outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: "fault"}
 		return
 	}
+	lost, losesAnswer := faults.Strike[faults.LoseAnswer](&d.world.armed, app, topic, m.event.ID, m.event.Identity)
 	d.outcome = d.incarnation.call(d)
 	if d.incarnation.fenced() {
 		d.outcome.kind, d.outcome.answer, d.outcome.code = failed, journal.NoAnswer, noCode
 	}
 	d.last = rec.Answer(d.seq, d.outcome.answer, d.outcome.took)
-	if f, ok := faults.Strike[faults.LoseAnswer](&d.world.armed, app, topic, m.event.ID, m.event.Identity); ok && !d.again {
+	if losesAnswer {
 		d.last = rec.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: app, PubSub: d.sub.component,
-			Topic: topic, Event: m.event, Fault: f.String(), Cause: d.last})
+			Topic: topic, Event: m.event, Fault: lost.String(), Cause: d.seq})
 		d.outcome.kind, d.outcome.code = failed, noCode
 	}
 }
@@ -246,16 +252,18 @@ func (d *delivery) settle() { d.world.acknowledge(d.group, d.pending, d.last) }
 // handled keeps the message for a redelivery, and makes those that are armed.
 func (d *delivery) handled() {
 	m := d.pending.message
-	if !slices.Contains(d.group.handled, m) {
-		d.group.handled = append(d.group.handled, m)
+	if slices.ContainsFunc(d.group.handled, func(h handledMessage) bool { return h.message == m }) {
+		return // by an earlier delivery that was slow
 	}
-	for {
-		f, ok := faults.Strike[faults.Redeliver](&d.world.armed, d.sub.app.id, d.sub.topic, m.event.ID, m.event.Identity)
-		if !ok {
-			return
+	h := handledMessage{m, d.seq}
+	d.group.handled = append(d.group.handled, h)
+	d.world.redeliveries = slices.DeleteFunc(d.world.redeliveries, func(f faults.Redeliver) bool {
+		if !f.Target().Matches(d.sub.app.id, d.sub.topic, m.event.ID, m.event.Identity) {
+			return false
 		}
-		d.world.deliverAgain(d.group, m, f)
-	}
+		d.world.deliverAgain(d.group, h, f)
+		return f.Event != ""
+	})
 }
 
 // drop records that the message is acknowledged though nobody handled it.

@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -38,6 +40,13 @@ func (d *daprServer) BulkPublishEventAlpha1(ctx context.Context, in *runtime.Bul
 	return &runtime.BulkPublishResponse{}, nil
 }
 
+// BulkPublishEvent is not known to daprd 1.16, which takes a method that it does
+// not know for one of another app. The Go SDK falls back to the alpha method only
+// on Unimplemented: its PublishEvents fails on 1.16, and so it does here.
+func (d *daprServer) BulkPublishEvent(context.Context, *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
+	return nil, status.Error(codes.Unknown, "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found")
+}
+
 // GetMetadata tells what a client may look for before it begins.
 func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (*runtime.GetMetadataResponse, error) {
 	w, a := d.sidecar.world, d.sidecar.app
@@ -65,8 +74,7 @@ func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (
 // cause is the delivery in whose course a call is made.
 func (s *sidecar) cause(ctx context.Context) int {
 	in, _ := metadata.FromIncomingContext(ctx)
-	seq, _ := s.world.recorder.TakeCause(s.app.id, in)
-	return seq
+	return s.world.recorder.TakeCause(s.app.id, in)
 }
 
 // bulkEntry is one event of a bulk publish.

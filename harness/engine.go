@@ -77,16 +77,33 @@ func connect(ctx context.Context) (e *engine, err error) {
 	if _, err := cli.Ping(ctx); err != nil {
 		return nil, &UnavailableError{"no container engine answers", noEngine, err}
 	}
-	provider, err := testcontainers.NewDockerProvider()
-	if err != nil {
-		return nil, &UnavailableError{"no container engine answers", noEngine, err}
-	}
-	defer provider.Close()
-	host, err := provider.DaemonHost(ctx)
+	host, err := hostOf(ctx, cli)
 	if err != nil {
 		return nil, &UnavailableError{"the engine's host is not known", "set TESTCONTAINERS_HOST_OVERRIDE to the address on which its published ports are reached", err}
 	}
 	return &engine{cli, host}, nil
+}
+
+// hostOf is where the engine's published ports are reached.
+func hostOf(ctx context.Context, cli *testcontainers.DockerClient) (string, error) {
+	_, overridden := os.LookupEnv("TESTCONTAINERS_HOST_OVERRIDE")
+	socket := strings.HasPrefix(cli.DaemonHost(), "unix:") || strings.HasPrefix(cli.DaemonHost(), "npipe:")
+	if !overridden && socket && bridgeHere(ctx, cli) != nil {
+		// testcontainers concludes from /.dockerenv, which virtual machines
+		// made of container images have too, that the engine is elsewhere.
+		return "localhost", nil
+	}
+	// As testcontainers makes its own provider: one of NewDockerProvider alone
+	// would make a network and leave it.
+	provider, err := testcontainers.ProviderDefault.GetProvider()
+	if err != nil {
+		return "", err
+	}
+	defer provider.Close()
+	if p, ok := provider.(*testcontainers.DockerProvider); ok {
+		return p.DaemonHost(ctx)
+	}
+	return "localhost", nil
 }
 
 // leaveReaperOut turns testcontainers' reaper off where its image would have
@@ -238,14 +255,8 @@ func (e *engine) reach(ctx context.Context, networkID string) (appHost, error) {
 		}
 		return h, nil
 	}
-	for _, name := range []string{testcontainers.Bridge, testcontainers.Podman} {
-		bridge, err := e.NetworkInspect(ctx, name, network.InspectOptions{})
-		if err != nil {
-			continue
-		}
-		if gateway := gatewayHere(bridge); gateway != "" {
-			return appHost{listen: gateway, call: "host-gateway", why: "the gateway of the engine's network " + name}, nil
-		}
+	if bridge := bridgeHere(ctx, e); bridge != nil {
+		return appHost{listen: bridge.address, call: "host-gateway", why: "the gateway of the engine's network " + bridge.name}, nil
 	}
 	if h, ok := e.join(ctx, networkID); ok {
 		return h, nil
@@ -279,24 +290,41 @@ func (e *engine) join(ctx context.Context, networkID string) (appHost, bool) {
 	return appHost{}, false
 }
 
+// bridge is the engine's default network, where its gateway is an address of
+// this machine.
+type bridge struct{ name, address string }
+
+// bridgeHere is nil where the engine's containers are not on this machine's
+// own networks.
+func bridgeHere(ctx context.Context, cli client.APIClient) *bridge {
+	for _, name := range []string{testcontainers.Bridge, testcontainers.Podman} {
+		if n, err := cli.NetworkInspect(ctx, name, network.InspectOptions{}); err == nil {
+			if address := gatewayHere(n); address != "" {
+				return &bridge{name, address}
+			}
+		}
+	}
+	return nil
+}
+
 // gatewayHere is the address of the engine's bridge on this machine, "" where
 // the bridge is on another one: in Docker Desktop's, or outside the container
 // that this process runs in.
-func gatewayHere(bridge network.Inspect) string {
+func gatewayHere(n network.Inspect) string {
 	// Docker does not always state the gateway of its default network.
-	if i, err := net.InterfaceByName(bridge.Options["com.docker.network.bridge.name"]); err == nil {
+	if i, err := net.InterfaceByName(n.Options["com.docker.network.bridge.name"]); err == nil {
 		addresses, _ := i.Addrs()
 		for _, a := range addresses {
-			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
-				return n.IP.String()
+			if p, ok := a.(*net.IPNet); ok && p.IP.To4() != nil {
+				return p.IP.String()
 			}
 		}
 	}
 	here, _ := net.InterfaceAddrs()
-	for _, config := range bridge.IPAM.Config {
+	for _, config := range n.IPAM.Config {
 		ip := net.ParseIP(config.Gateway)
 		for _, a := range here {
-			if n, ok := a.(*net.IPNet); ok && ip != nil && n.IP.Equal(ip) {
+			if p, ok := a.(*net.IPNet); ok && ip != nil && p.IP.Equal(ip) {
 				return ip.String()
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ import (
 // What of each part fits on a screen.
 const (
 	shownEntries = 30
-	shownLines   = 12
+	shownLines   = 10
 )
 
 // show logs what a failed test wants to see: the journal, and what Redis and
@@ -56,7 +57,7 @@ func (b *backend) show(ctx context.Context) {
 			continue
 		}
 		log := b.site.log(ctx, a.daprd.container)
-		b.t.Logf("daprd of %s (whole: %s)%s", a.id, keep("daprd."+fileName(a.id)+".log", []byte(log)), tail(worrying(log), shownLines))
+		b.t.Logf("daprd of %s (whole: %s)%s", a.id, keep("daprd."+fileName(a.id)+".log", []byte(log)), worrying(log))
 	}
 	log := b.site.log(ctx, b.site.redis)
 	b.t.Logf("redis (whole: %s)%s", keep("redis.log", []byte(log)), tail(log, 4))
@@ -89,9 +90,10 @@ var usual = []string{
 	"No scheduler host addresses", "App channel is not initialized",
 }
 
-// worrying are the lines of a daprd's log that are warnings or worse and not
-// usual, or all where there are none.
+// worrying is what a daprd warned of, or worse, without the usual; its last few
+// lines where there is nothing of that kind.
 func worrying(log string) string {
+	log = everyLine.ReplaceAllString(log, "")
 	var b strings.Builder
 	for line := range strings.Lines(log) {
 		if slices.ContainsFunc(usual, func(u string) bool { return strings.Contains(line, u) }) {
@@ -102,10 +104,13 @@ func worrying(log string) string {
 		}
 	}
 	if b.Len() == 0 {
-		return log
+		return tail(log, 3)
 	}
-	return b.String()
+	return tail(b.String(), shownLines)
 }
+
+// everyLine of daprd says these again.
+var everyLine = regexp.MustCompile(` (app_id|instance|type|ver)=\S+`)
 
 // tail is the end of a log, on lines of its own.
 func tail(log string, n int) string {
@@ -148,5 +153,5 @@ func (s *site) logTail(ctx context.Context, c testcontainers.Container) string {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return "\n  its log ends:" + tail(worrying(s.log(ctx, c)), shownLines)
+	return "\n  its log:" + worrying(s.log(ctx, c))
 }

@@ -38,6 +38,7 @@ func TestEachBugIsFoundByItsRuleAlone(t *testing.T) {
 // itself finds and a scenario does not is among what is found.
 func onEachWorld(t *testing.T, s broken.Service, test func(*testing.T, []contract.Violation)) {
 	t.Helper()
+	t.Parallel()
 	run := func(t *testing.T, start func(testing.TB, world.Config) *world.World) {
 		cfg, err := s.Config()
 		require.NoError(t, err)

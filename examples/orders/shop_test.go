@@ -35,9 +35,11 @@ type shop struct {
 }
 
 // onEachWorld runs a test on the fake, in a bubble of virtual time, and on real
-// Dapr, where that is possible.
+// Dapr, where that is possible. Tests run beside each other: each has a world and
+// databases of its own.
 func onEachWorld(t *testing.T, test func(t *testing.T, s *shop)) {
 	t.Helper()
+	t.Parallel()
 	run := func(t *testing.T, start func(testing.TB, world.Config) *world.World) {
 		catalog, err := contract.Load(os.DirFS("contracts"))
 		require.NoError(t, err)

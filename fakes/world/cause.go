@@ -41,27 +41,33 @@ func CarryCause(ctx context.Context, method string, req, reply any, conn *grpc.C
 	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
+// WithoutCause is a call's metadata as the sidecar itself is to see it: a copy
+// without what [CarryCause] added.
+func WithoutCause(in metadata.MD) metadata.MD {
+	rest := in.Copy()
+	rest.Delete(causeApp)
+	rest.Delete(causeSeq)
+	return rest
+}
+
 // TakeCause is for a sidecar's server: the entry of the delivery in whose course
-// the call is made, 0 where it is not known, and the call's metadata without it.
+// a call with this metadata is made, 0 where it is not known.
 // A call made through another app's sidecar is recorded as a violation: the Go
 // SDK's NewClient gives one client to a whole process, so that in one process
 // every app would publish as the first.
-func (r *Recorder) TakeCause(sidecarOf string, in metadata.MD) (seq int, rest metadata.MD) {
+func (r *Recorder) TakeCause(sidecarOf string, in metadata.MD) (seq int) {
 	apps, seqs := in.Get(causeApp), in.Get(causeSeq)
 	if len(apps) == 0 || len(seqs) == 0 {
-		return 0, in
+		return 0
 	}
-	rest = in.Copy()
-	rest.Delete(causeApp)
-	rest.Delete(causeSeq)
 	seq, err := strconv.Atoi(seqs[0])
 	if err != nil || seq < 1 || seq > r.journal.Len() {
-		return 0, rest
+		return 0
 	}
 	if apps[0] != sidecarOf {
 		r.Violate(seq, contract.Violation{Rule: contract.RuleForeignApp, App: apps[0],
 			What: fmt.Sprintf("%s calls Dapr through the sidecar of %s", apps[0], sidecarOf),
 			Want: "the client that its StartFunc was given (Sidecar.Client)", Got: "the client of " + sidecarOf + "; client.NewClient() is one for the whole process"})
 	}
-	return seq, rest
+	return seq
 }

@@ -97,14 +97,21 @@ type Publication struct {
 	// Cause is the delivered entry in whose course the app published; 0: the
 	// app's only open delivery, if there is just one.
 	Cause int
+	// Event names the event, and Note says why, where its envelope is not known:
+	// it is recorded without data, and not held against its contract.
+	Event contract.Ref
+	Note  string
 }
 
 // Publish records a publication, holds it against its contract and returns its
 // place in the journal and the event's name.
 func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
-	e, err := r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw)
-	if err == nil {
-		event = r.Catalog().Ref(e)
+	var e contract.Event
+	var err error
+	if event = p.Event; p.Envelope != nil {
+		if e, err = r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw); err == nil {
+			event = r.Catalog().Ref(e)
+		}
 	}
 	r.mu.Lock()
 	if p.Cause == 0 {
@@ -113,7 +120,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 		}
 	}
 	entry := journal.Entry{Kind: journal.Published, SeenBy: r.observer, App: p.App, PubSub: p.PubSub, Topic: p.Topic,
-		Event: event, Protocol: p.Protocol, Cause: p.Cause, Metadata: p.Metadata}
+		Event: event, Protocol: p.Protocol, Cause: p.Cause, Metadata: p.Metadata, Note: p.Note}
 	r.carry(&entry, p.Envelope, p.Raw)
 	seq = r.journal.Append(entry)
 	if event.ID != "" {
@@ -121,7 +128,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	}
 	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
 	r.mu.Unlock()
-	if r.Catalog() == nil {
+	if r.Catalog() == nil || p.Envelope == nil {
 		return seq, event
 	}
 	switch {
@@ -270,6 +277,9 @@ func (r *Recorder) PublishedSeq(pubsub, id string) int {
 
 // carry puts the event's data on its first entry. Callers hold r.mu.
 func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw bool) {
+	if envelope == nil {
+		return
+	}
 	if id := entry.Event.ID; id != "" {
 		if r.carried[id] {
 			return

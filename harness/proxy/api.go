@@ -153,7 +153,8 @@ func (a *API) Client() (client.Client, error) {
 	if a.closed {
 		return nil, errClosed
 	}
-	conn, err := grpc.NewClient("passthrough:///"+a.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0))
+	conn, err := grpc.NewClient("passthrough:///"+a.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0),
+		grpc.WithChainUnaryInterceptor(world.CarryCause))
 	if err != nil {
 		return nil, fmt.Errorf("proxy: make a client: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	runtimev1pb "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -44,6 +45,11 @@ func (a *API) publishGRPC(stream grpc.ServerStream, method string, u *upstream, 
 		return err
 	}
 	r := read(f.payload)
+	md, _ := metadata.FromIncomingContext(stream.Context())
+	cause := a.cfg.Recorder.TakeCause(a.cfg.AppID, md)
+	for _, p := range r.events {
+		p.cause = cause
+	}
 	defer a.begin(r)()
 	ctx, opts := onward(stream.Context())
 	got := unary(ctx, u.conn, method, r.payload, opts...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -254,8 +255,8 @@ func TestAppGRPCFaults(t *testing.T) {
 	daprd := runtimev1pb.NewAppCallbackClient(conn)
 	for _, f := range []faults.Fault{faults.LoseAnswer{}, faults.FailDelivery{}} {
 		armed.Arm(f, 1)
-		if _, err := daprd.OnTopicEvent(context.Background(), topicEvent("e1")); status.Code(err) != codes.Unavailable {
-			t.Errorf("%s: daprd got %v, want Unavailable", f, err)
+		if _, err := daprd.OnTopicEvent(context.Background(), topicEvent("e1")); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), f.String()) {
+			t.Errorf("%s: daprd got %v, want Unavailable that names the fault", f, err)
 		}
 	}
 	if n := calls.Load(); n != 1 {
@@ -343,7 +344,7 @@ func TestAppGRPCDeadLetter(t *testing.T) {
 			return &runtimev1pb.TopicEventResponse{}, nil
 		}})
 	event := topicEvent("e1")
-	event.Topic = "orders.dead"
+	event.Topic, event.Source = "orders.dead", "not the name under which it was published"
 	event.Extensions, _ = structpb.NewStruct(map[string]any{"topic": "orders"})
 	if _, err := runtimev1pb.NewAppCallbackClient(conn).OnTopicEvent(context.Background(), event); err != nil {
 		t.Fatal(err)

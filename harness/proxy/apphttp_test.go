@@ -224,8 +224,13 @@ func TestAppHTTPBreaks(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			var logging sync.Mutex
 			var logged strings.Builder
-			a, r := newApp(t, world.ProtocolHTTP, proxy.AppConfig{Logf: func(format string, args ...any) { fmt.Fprintf(&logged, format, args...) }})
+			a, r := newApp(t, world.ProtocolHTTP, proxy.AppConfig{Logf: func(format string, args ...any) {
+				logging.Lock()
+				defer logging.Unlock()
+				fmt.Fprintf(&logged, format, args...)
+			}})
 			if err := a.SetEndpoint(test.endpoint); err != nil {
 				t.Fatal(err)
 			}
@@ -238,6 +243,8 @@ func TestAppHTTPBreaks(t *testing.T) {
 				t.Errorf("healthz: daprd got %d, want a broken connection (%s)", response.StatusCode, test.reason)
 				_ = response.Body.Close()
 			}
+			logging.Lock()
+			defer logging.Unlock()
 			want := 0
 			if test.name == "panic" {
 				want = 2 // the delivery's and healthz'

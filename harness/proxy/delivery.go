@@ -91,7 +91,7 @@ func (a *App) call(ctx context.Context, d *delivery) (seq int, got answer) {
 	seq, _ = a.cfg.Recorder.Deliver(d.record)
 	got = broken
 	if in != nil {
-		got = in.run(ctx, d)
+		got = in.run(world.InDelivery(ctx, d.record.App, seq), d)
 	}
 	a.cfg.Recorder.Answer(seq, got.text, time.Since(start))
 	return seq, got

@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
+
+	"github.com/eventproof/eventproof/fakes/world"
 )
 
 // frame is one gRPC message as it is on the wire.
@@ -89,7 +91,7 @@ func onward(ctx context.Context) (context.Context, []grpc.CallOption) {
 	if authority := md.Get(":authority"); len(authority) == 1 {
 		opts = append(opts, grpc.CallAuthority(authority[0]))
 	}
-	return metadata.NewOutgoingContext(ctx, md.Copy()), opts
+	return metadata.NewOutgoingContext(ctx, world.WithoutCause(md)), opts
 }
 
 // forward passes a call of any kind, messages one by one, as they come.

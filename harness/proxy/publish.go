@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/eventproof/eventproof/contract"
-	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/fakes/world"
 )
 
@@ -27,6 +26,7 @@ type publication struct {
 	id            string            // "" where it cannot be known
 	metadata      map[string]string // as the app gave it
 	data          []byte            // what the app published
+	cause         int               // the delivery in whose course the app published; 0: not known
 }
 
 // isRaw is daprd's own test: components-contrib v1.16.0 metadata/utils.go
@@ -81,7 +81,7 @@ func (a *API) begin(r request) (end func()) {
 // published records an event that daprd took. The app may be gone by now; the
 // event is not.
 func (a *API) published(ctx context.Context, p *publication) {
-	out := world.Publication{App: a.cfg.AppID, PubSub: p.pubsub, Topic: p.topic, Raw: p.raw, Metadata: p.metadata, Protocol: string(p.protocol)}
+	out := world.Publication{App: a.cfg.AppID, PubSub: p.pubsub, Topic: p.topic, Raw: p.raw, Metadata: p.metadata, Protocol: string(p.protocol), Cause: p.cause}
 	var err error
 	switch {
 	case p.raw && p.data != nil:
@@ -100,10 +100,8 @@ func (a *API) published(ctx context.Context, p *publication) {
 	}
 	if err != nil {
 		// What daprd wrote is not made up: the event is recorded without data.
-		a.cfg.Recorder.Journal().Append(journal.Entry{Kind: journal.Published, SeenBy: journal.Proxy, App: a.cfg.AppID, PubSub: p.pubsub,
-			Topic: p.topic, Event: contract.Ref{ID: p.id}, Protocol: out.Protocol, Metadata: p.metadata,
-			Note: "the envelope was not read back from the broker: " + err.Error()})
-		return
+		out.Envelope, out.Event = nil, contract.Ref{ID: p.id}
+		out.Note = "the envelope was not read back from the broker: " + err.Error()
 	}
 	a.cfg.Recorder.Publish(out)
 }

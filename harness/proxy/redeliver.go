@@ -39,9 +39,6 @@ func matches(f faults.Redeliver, d *delivery) bool {
 // fault is armed: each comes again as soon as it is handled, and [App.Idle]
 // waits for that. The request goes to the incarnation that is there then.
 func (a *App) Redeliver(ctx context.Context, f faults.Redeliver) error {
-	if f.App != "" && f.App != a.cfg.AppID {
-		return nil
-	}
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()

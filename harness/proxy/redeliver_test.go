@@ -89,15 +89,18 @@ func TestRedeliverHTTP(t *testing.T) {
 	if attempt := r.Journal().Entries()[6].Attempt; attempt != 3 {
 		t.Errorf("the last attempt is %d, want 3", attempt)
 	}
-	// It has found its event: nothing is left.
-	if _, _, err := deliver(t, c, a, "/orders", envelope("e1", "orders")); err != nil {
+	if err := a.Redeliver(context.Background(), faults.Redeliver{Topic: "orders"}); err != nil {
+		t.Fatal(err)
+	}
+	// Both found what they look for: nothing is left.
+	if _, _, err := deliver(t, c, a, "/orders", envelope("e2", "orders")); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Idle(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(app.all()); n != 4 {
-		t.Errorf("the app saw %d requests, want 4", n)
+	if n := len(app.all()); n != 5 {
+		t.Errorf("the app saw %d requests, want 5", n)
 	}
 }
 
@@ -220,4 +223,25 @@ func TestRedeliverGRPC(t *testing.T) {
 		t.Errorf("the repeated metadata differs (-want +got):\n%s", diff)
 	}
 	wantLines(t, r, "delivered orders e1", "answered orders e1 SUCCESS", "fault-injected orders e1 Redeliver{}", "delivered orders e1", "answered orders e1 SUCCESS")
+}
+
+// TestRedeliverOnce: an event that daprd itself brings twice is repeated once.
+func TestRedeliverOnce(t *testing.T) {
+	app := new(witness)
+	a, _ := newApp(t, world.ProtocolHTTP, proxy.AppConfig{})
+	if err := errors.Join(a.SetEndpoint(world.HTTP(app)), a.Redeliver(context.Background(), faults.Redeliver{})); err != nil {
+		t.Fatal(err)
+	}
+	c := httpClient(t)
+	for range 2 {
+		if _, _, err := deliver(t, c, a, "/orders", envelope("e1", "orders")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Idle(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(app.all()); n != 3 {
+		t.Errorf("the app saw %d requests, want 3", n)
+	}
 }

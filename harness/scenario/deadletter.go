@@ -29,9 +29,10 @@ import (
 //     app byte for byte, to a gRPC app equal as JSON: DEAD_LETTER_ALTERED;
 //   - handle each event around it once: DEAD_LETTER_NEIGHBOUR.
 //
-// Then the same is asked of the policy alone: deliveries of a further event are
-// broken before they reach the app ([faults.FailDelivery]), which has no say in
-// what becomes of it.
+// Then the same is asked of the policy alone: a copy of the first neighbour, or
+// of the poison, is published under a new id, and its deliveries are broken
+// before they reach the app ([faults.FailDelivery]), which has no say in what
+// becomes of it.
 //
 // To read the dead letter topic the scenario attaches an app of its own, named
 // eventproof-dead-letters, to both topics; pubsub scopes must let it in.

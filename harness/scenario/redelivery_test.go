@@ -112,12 +112,12 @@ func answering(answer string) *payments {
 func TestRedeliveryOverEveryTransport(t *testing.T) {
 	for _, transport := range []string{"http", "sdk-http", "sdk-grpc"} {
 		for _, test := range []struct {
-			name string
-			app  *payments
-			want []string
+			name, reason string
+			app          *payments
+			want         []string
 		}{
-			{"sound", &payments{dedupe: "event_id", publish: true}, nil},
-			{"broken", &payments{dedupe: "id", publish: true}, []string{contract.RuleIdempotent, contract.RuleIdempotent}},
+			{"sound", "each event_id is taken once", &payments{dedupe: "event_id", publish: true}, nil},
+			{"broken", "one finding for each sample", &payments{dedupe: "id", publish: true}, []string{contract.RuleIdempotent, contract.RuleIdempotent}},
 		} {
 			t.Run(transport+"/"+test.name, func(t *testing.T) {
 				onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t)} }, func(t *testing.T, w *world.World) {
@@ -125,7 +125,7 @@ func TestRedeliveryOverEveryTransport(t *testing.T) {
 					found, err := scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 50), order(2, 60)},
 						Snapshot: test.app.snapshot}.Findings(t.Context(), w)
 					require.NoError(t, err)
-					require.ElementsMatch(t, test.want, rules(found), "one finding for each sample: %v", found)
+					require.ElementsMatch(t, test.want, rules(found), "%s: %v", test.reason, found)
 				})
 			})
 		}
