@@ -60,9 +60,6 @@ func newSite(ctx context.Context, e *engine) (s *site, err error) {
 	if s.images.redis, err = e.choose(ctx, redisVariable, redisImage, redisBuilt); err != nil {
 		return s, err
 	}
-	if s.publish, err = e.publishOn(ctx); err != nil {
-		return s, err
-	}
 	if err = startWatchdog(e.DaemonHost()); err != nil {
 		return s, err
 	}
@@ -73,6 +70,9 @@ func newSite(ctx context.Context, e *engine) (s *site, err error) {
 	}
 	s.networkID = made.ID
 	if s.app, err = e.reach(ctx, s.networkID); err != nil {
+		return s, err
+	}
+	if s.publish, err = s.publishOn(ctx); err != nil {
 		return s, err
 	}
 	return s, s.startRedis(ctx)
@@ -147,6 +147,9 @@ func (s *site) published(ctx context.Context, t wait.StrategyTarget, port nat.Po
 	inspected, err := t.Inspect(ctx)
 	if err != nil {
 		return "", err
+	}
+	if n := inspected.NetworkSettings.Networks[s.network]; s.app.joined && n != nil && n.IPAddress != "" {
+		return net.JoinHostPort(n.IPAddress, port.Port()), nil // we are on its network
 	}
 	bindings := inspected.NetworkSettings.Ports[port]
 	if len(bindings) == 0 {

@@ -220,7 +220,11 @@ func (e *engine) pull(ctx context.Context, name string) error {
 
 // publishOn is the address on which containers publish their ports: the one
 // by which this process reaches them, which is loopback for a local engine.
-func (e *engine) publishOn(ctx context.Context) (string, error) {
+func (s *site) publishOn(ctx context.Context) (string, error) {
+	e := s.engine
+	if s.app.joined {
+		return "127.0.0.1", nil // nobody needs them
+	}
 	if ip := net.ParseIP(e.host); ip != nil {
 		return ip.String(), nil
 	}
@@ -239,7 +243,7 @@ type appHost struct {
 	listen string // the address on which apps listen
 	call   string // what host.docker.internal means in the containers: an address, or host-gateway
 	why    string
-	joined string // this process's own container, which joined the world's network
+	joined bool   // this process's own container joined the world's network
 }
 
 // reach finds out how containers call this process.
@@ -282,7 +286,7 @@ func (e *engine) join(ctx context.Context, networkID string) (appHost, bool) {
 	if self, err = e.ContainerInspect(ctx, self.ID); err == nil {
 		for _, n := range self.NetworkSettings.Networks {
 			if n.NetworkID == networkID && n.IPAddress != "" {
-				return appHost{listen: n.IPAddress, call: n.IPAddress, why: "this process runs in a container, which joined the network", joined: self.ID}, true
+				return appHost{listen: n.IPAddress, call: n.IPAddress, why: "this process runs in a container, which joined the network", joined: true}, true
 			}
 		}
 	}

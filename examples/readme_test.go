@@ -1,0 +1,92 @@
+package examples_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The README shows nothing that does not run: its Go is that of the quickstart
+// test, its files are the quickstart's, and its commands are run here or are
+// targets of the Makefile, which CI runs.
+func TestTheReadmeIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)```([a-z]*)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, blocks)
+	test, err := os.ReadFile("quickstart/payments_test.go")
+	require.NoError(t, err)
+	contract, err := os.ReadFile("quickstart/contracts/order.placed/contract.yaml")
+	require.NoError(t, err)
+	makefile, err := os.ReadFile("../Makefile")
+	require.NoError(t, err)
+	count := map[string]int{}
+	for _, block := range blocks {
+		language, body := block[1], block[2]
+		count[language]++
+		switch language {
+		case "go":
+			assert.Contains(t, string(test), body, "README's Go is not quickstart/payments_test.go")
+		case "yaml":
+			_, body, _ = strings.Cut(body, "\n") // the file's name
+			assert.Equal(t, string(contract), body)
+		case "sh":
+			for command := range strings.Lines(body) {
+				runs(t, strings.TrimSpace(command), string(makefile))
+			}
+		}
+	}
+	assert.Equal(t, map[string]int{"go": 2, "yaml": 1, "sh": 5, "": 3}, count, "a block was added or taken away: see that it is checked")
+}
+
+func runs(t *testing.T, command, makefile string) {
+	t.Helper()
+	if target, ok := strings.CutPrefix(command, "make "); ok {
+		assert.Contains(t, makefile, "\n"+target+": ", "README names a target that the Makefile has not")
+		return
+	}
+	if strings.HasPrefix(command, "go get ") {
+		return // what a reader does in a repository of their own
+	}
+	command = strings.ReplaceAll(command, "/tmp/first-contract", t.TempDir()+"/first")
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = ".."
+	out, err := cmd.CombinedOutput()
+	assert.NoError(t, err, "%s\n%s", command, out)
+}
+
+// The failure that the README shows is what the quickstart prints without its
+// check for orders that are done.
+func TestTheReadmesFailureIsReal(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	source, err := os.ReadFile("quickstart/payments.go")
+	require.NoError(t, err)
+	broken := strings.Replace(string(source), "if p.done[order.OrderID] {", "if false {", 1)
+	require.NotEqual(t, string(source), broken)
+	require.NoError(t, os.WriteFile(dir+"/payments.go", []byte(broken), 0o600))
+	wd, err := os.Getwd()
+	require.NoError(t, err)
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(wd, "quickstart", "payments.go"): filepath.Join(dir, "payments.go")}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(dir+"/overlay.json", overlay, 0o600))
+	out, err := exec.Command("go", "test", "-count=1", "-overlay", dir+"/overlay.json", "-run", "^TestPayments$", "./quickstart").CombinedOutput()
+	require.Error(t, err)
+	shown := regexp.MustCompile("(?s)```\n(payments is not idempotent.*?)```").FindStringSubmatch(string(text))
+	require.NotNil(t, shown)
+	times := regexp.MustCompile(`t=\S+`)
+	strip := func(s string) string { // indentation, the times of a run on the real clock, and cmp's unstable spaces
+		s = times.ReplaceAllString(strings.ReplaceAll(s, "\u00a0", " "), "t")
+		return strings.Join(strings.Fields(s), " ")
+	}
+	require.Contains(t, strip(string(out)), strip(shown[1]))
+}
