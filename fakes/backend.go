@@ -31,7 +31,9 @@ type backend struct {
 	retries map[*delivery]time.Time // deliveries that wait for their policy
 	// redeliveries wait for a matching event to be handled.
 	redeliveries []faults.Redeliver
-	again        int // redeliveries of handled events that have not ended
+	under        map[*delivery]bool // deliveries whose app is at work
+	runaway      bool               // a chain of events was cut: see maxChain
+	again        int                // redeliveries of handled events that have not ended
 	random       *rand.Rand
 
 	idMu sync.Mutex // ids are drawn while no engine lock is held, too
@@ -76,7 +78,7 @@ func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) 
 	var seed [32]byte
 	binary.LittleEndian.PutUint64(seed[:], uint64(cfg.Seed))
 	w := &backend{
-		recorder: recorder, engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time),
+		recorder: recorder, engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: rand.NewChaCha8(seed),
 	}
 	if err := w.refuse(recorder.Resources()); err != nil {
@@ -307,6 +309,21 @@ func (w *backend) deliverAgain(g *group, h handledMessage, f faults.Redeliver) {
 		w.again++
 		w.engine.ready = append(w.engine.ready, d)
 	}
+}
+
+// Topic implements [world.Backend].
+func (w *backend) Topic(_ context.Context, pubsub, name string) ([][]byte, error) {
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
+	t := w.broker.topics[topicKey{pubsub, name}]
+	if t == nil {
+		return nil, nil
+	}
+	data := make([][]byte, len(t.log))
+	for i, m := range t.log {
+		data[i] = m.data
+	}
+	return data, nil
 }
 
 // Close implements [world.Backend].

@@ -38,6 +38,9 @@ type message struct {
 	event    contract.Ref
 	seq      int // of the journal entry that put it here
 	raw      bool
+	// depth counts the events that led to this one: each was published, or
+	// dead-lettered, while the one before it was handled.
+	depth int
 }
 
 // group is a consumer group on one topic.
@@ -79,6 +82,10 @@ func (b *broker) topic(key topicKey) *topic {
 	return t
 }
 
+// maxChain is how many events may each lead to the next. Apps that answer each
+// other's events for ever would keep Settle waiting, and in a bubble time itself.
+const maxChain = 1000
+
 // group is XGROUP CREATE … 0 MKSTREAM: a new group begins at the stream's
 // beginning.
 func (b *broker) group(key groupKey) *group {
@@ -110,6 +117,10 @@ func (w *backend) read(g *group) {
 	for ; g.next < len(g.topic.log); g.next++ {
 		p := &pending{message: g.topic.log[g.next], read: time.Now()}
 		g.pending = append(g.pending, p)
+		if p.message.depth > maxChain {
+			w.runaway = true
+			continue
+		}
 		w.engine.ready = append(w.engine.ready, newDelivery(w, g.sub, p))
 	}
 	w.reclaimLater(g)

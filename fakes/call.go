@@ -93,9 +93,12 @@ func (i *incarnation) call(d *delivery) outcome {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	d.seq, _ = d.world.recorder.Deliver(world.Delivery{App: d.sub.app.id, PubSub: d.sub.component, Topic: d.sub.topic, Route: d.path,
+	seq, _ := d.world.recorder.Deliver(world.Delivery{App: d.sub.app.id, PubSub: d.sub.component, Topic: d.sub.topic, Route: d.path,
 		Protocol: string(i.protocol), Envelope: d.envelope, Event: d.pending.message.event, Cause: d.last, Raw: d.sub.rawPayload == "true"})
-	ctx = world.InDelivery(ctx, d.sub.app.id, d.seq)
+	d.world.engine.mu.Lock()
+	d.seq = seq
+	d.world.engine.mu.Unlock()
+	ctx = world.InDelivery(ctx, d.sub.app.id, seq)
 	began := time.Now()
 	var o outcome
 	if i.protocol == world.ProtocolGRPC {

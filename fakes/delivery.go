@@ -79,6 +79,7 @@ func (d *delivery) mayStart() bool {
 func (d *delivery) begin() {
 	d.incarnation = d.sub.app.incarnation
 	d.incarnation.calls.Add(1)
+	d.world.under[d] = true
 	d.sub.app.open++
 	d.seq, d.outcome = 0, outcome{}
 	d.attempts++
@@ -167,6 +168,7 @@ func (d *delivery) prepare() outcome {
 // finish decides what follows. The engine's lock is held.
 func (d *delivery) finish() {
 	d.sub.app.open--
+	delete(d.world.under, d)
 	if d.again {
 		d.world.again--
 		return
@@ -297,6 +299,7 @@ func (d *delivery) deadLetter() bool {
 	m := *d.pending.message
 	m.metadata = withPubSub(m.metadata, d.sub.component)
 	m.seq = d.last
+	m.depth++
 	d.world.append(topicKey{d.sub.component, d.sub.deadLetter}, &m)
 	return true
 }

@@ -265,3 +265,30 @@ func TestPublishDoesNotWaitForTheConsumer(t *testing.T) {
 		settle(t, w)
 	})
 }
+
+func TestEventsThatLeadToEachOtherForEverAreCut(t *testing.T) {
+	for _, c := range []struct {
+		name, reason string
+		sub          subscription
+		answer       func(w *world.World) func(http.ResponseWriter, *http.Request, contract.Event)
+	}{
+		{"its own dead letter topic", "the failing event is dead-lettered onto the topic that it came from", on("orders").deadLetter("orders"),
+			func(*world.World) func(http.ResponseWriter, *http.Request, contract.Event) { return answer(500) }},
+		{"an echo", "the handler publishes what it gets", on("orders"), func(w *world.World) func(http.ResponseWriter, *http.Request, contract.Event) {
+			return func(_ http.ResponseWriter, r *http.Request, _ contract.Event) {
+				_ = w.SendFrom(r.Context(), "consumer", contract.Event{Topic: "orders", Data: []byte("1")})
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := fakes.Start(t, world.Config{})
+				w.Attach("consumer", (&inbox{subscriptions: []subscription{c.sub}, answer: c.answer(w)}).start)
+				send(t, w, event("1", "orders"))
+				err := w.Settle(t.Context())
+				require.ErrorIs(t, err, world.ErrPending, c.reason)
+				require.ErrorContains(t, err, "after a chain of 1000 events")
+			})
+		})
+	}
+}

@@ -97,7 +97,7 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 		} `json:"bulkSubscribe"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&items); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("error getting topics from app: %w", err)
+		return nil, fmt.Errorf("the app answers GET /dapr/subscribe with something else than a JSON array of subscriptions ([{\"pubsubname\": …, \"topic\": …, \"route\": …}]); answer 404 for none: %w", err)
 	}
 	var subs []*subscription
 	for _, item := range items {

@@ -42,6 +42,18 @@ func (w *backend) check(a *app, p publishCall) *publishError {
 	return nil
 }
 
+// depthUnder is how many events led to the one whose published entry is seq.
+// The lock is held.
+func (w *backend) depthUnder(seq int) int {
+	cause := w.recorder.Journal().Entries()[seq-1].Cause
+	for d := range w.under {
+		if d.seq == cause && cause != 0 {
+			return d.pending.message.depth + 1
+		}
+	}
+	return 0
+}
+
 // publish takes an event from an app: daprd's checks, the envelope, the journal,
 // the broker.
 func (w *backend) publish(a *app, p publishCall) *publishError {
@@ -71,7 +83,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
-	w.append(topicKey{p.pubsub, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, raw: raw})
+	w.append(topicKey{p.pubsub, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, raw: raw, depth: w.depthUnder(seq)})
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil

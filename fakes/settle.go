@@ -27,6 +27,10 @@ func (w *backend) Settle(ctx context.Context) error {
 			return false
 		}
 		held, hopeful := w.held(cfg.Rounds, deadline)
+		if w.runaway {
+			pending = &world.PendingError{Events: held, After: fmt.Sprintf("a chain of %d events, each published or dead-lettered while the one before it was handled", maxChain)}
+			return true
+		}
 		if hopeful {
 			return false
 		}

@@ -57,18 +57,20 @@ type sidecarOf struct {
 }
 
 func newBackend(ctx context.Context, t testing.TB, r *world.Recorder) (_ *backend, err error) {
-	e, err := connect(ctx)
-	if err != nil {
-		return nil, err
-	}
 	b := &backend{
 		t: t, recorder: r, newID: ids(r.Config().Seed), forget: func() {},
 		apps: make(map[string]*sidecarOf), known: make(map[world.Subscription]bool), calls: make(map[callKey]calls),
 		past: history{messages: make(map[string][]message), told: make(map[fact]bool), claimed: make(map[[2]string]bool), putBy: make(map[[2]string]int)},
 	}
 	listed := b.substitute()
-	if r.Config().StrictResources && len(listed) > 0 {
-		return nil, errors.Join(fmt.Errorf("StrictResources: these would have to be substituted:\n  %s", strings.Join(listed, "\n  ")), e.Close())
+	if r.Config().StrictResources {
+		if err := strict(r.Resources(), b.pubsubs()); err != nil {
+			return nil, err
+		}
+	}
+	e, err := connect(ctx)
+	if err != nil {
+		return nil, err
 	}
 	b.site, err = newSite(ctx, e)
 	if err != nil {
@@ -97,18 +99,12 @@ func ids(seed int64) func() string {
 func (b *backend) substitute() (listed []string) {
 	cfg := b.recorder.Config()
 	set := b.recorder.Resources()
-	named := map[string]bool{}
 	topics := map[string]bool{}
 	for _, c := range cfg.Contracts.Contracts() {
-		named[c.PubSub] = true
 		topics[c.Topic] = true
 	}
 	for _, s := range set.Subscriptions {
-		named[s.PubSub] = true
 		topics[s.Topic] = true
-	}
-	if len(named) == 0 && len(set.PubSubs()) == 0 {
-		named[world.DefaultPubSub] = true
 	}
 	b.files, listed = resources.Substitute(set, resources.Substitution{
 		RedisHost: redisHost,
@@ -118,7 +114,7 @@ func (b *backend) substitute() (listed []string) {
 		ProcessingTimeout: cfg.Clocks.ProcessingTimeout,
 		RedeliverInterval: cfg.Clocks.RedeliverInterval,
 		RetryScale:        cfg.Clocks.RetryScale,
-		PubSubs:           slices.Sorted(maps.Keys(named)),
+		PubSubs:           b.pubsubs(),
 	})
 	if b.files == nil {
 		b.files = make(map[string][]byte)
@@ -129,6 +125,51 @@ func (b *backend) substitute() (listed []string) {
 		b.configs = append(b.configs, fmt.Sprintf("/eventproof/config/%d.yaml", i))
 	}
 	return listed
+}
+
+// pubsubs are the components that contracts and subscriptions name, or the
+// default one where nothing names or defines any.
+func (b *backend) pubsubs() []string {
+	named := map[string]bool{}
+	for _, c := range b.recorder.Catalog().Contracts() {
+		named[c.PubSub] = true
+	}
+	for _, s := range b.recorder.Resources().Subscriptions {
+		named[s.PubSub] = true
+	}
+	if len(named) == 0 && len(b.recorder.Resources().PubSubs()) == 0 {
+		named[world.DefaultPubSub] = true
+	}
+	return slices.Sorted(maps.Keys(named))
+}
+
+// strict refuses what would make the test speak of another system than the
+// team's: another broker, secrets, TLS, a component that nobody defined. That
+// the address is another one cannot be helped.
+func strict(set *resources.Set, named []string) error {
+	var errs []error
+	for _, name := range named {
+		if _, ok := set.PubSub(name); !ok {
+			errs = append(errs, fmt.Errorf("pubsub %s is defined nowhere; define it as pubsub.redis", name))
+		}
+	}
+	for _, c := range set.PubSubs() {
+		if !c.IsRedis() {
+			errs = append(errs, fmt.Errorf("%s: pubsub %s is %s, and would become pubsub.redis", c.Place, c.Name, c.Type))
+			continue
+		}
+		for _, m := range c.Metadata {
+			tls := strings.EqualFold(m.Name, "enableTLS") && m.Value == "true"
+			auth := slices.ContainsFunc([]string{"redisPassword", "redisUsername"}, func(n string) bool { return strings.EqualFold(n, m.Name) && m.Value != "" })
+			if m.SecretRef.Name != "" || tls || auth {
+				errs = append(errs, fmt.Errorf("%s: pubsub %s: %s would be dropped", m.Place, c.Name, m.Name))
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("StrictResources refuses to substitute; leave it unset, or write resources of the test's own:\n%w", errors.Join(errs...))
+	}
+	return nil
 }
 
 // describe fills in the journal's head.

@@ -58,4 +58,15 @@
 // by a panic in any goroutine, os.Exit, Ctrl-C or SIGKILL. Programs that link
 // this package must not print or exit in an init function that would run before
 // this package's, or it does so in the watchdog too.
+//
+// # Limits
+//
+//   - Where this process runs in a container and that whole container is killed,
+//     the watchdog dies with it: the containers stay, labelled dev.eventproof.run.
+//   - Calls of a streaming subscription pass the proxies unrecorded: the journal
+//     holds what Redis knows of its events, and no delivery.
+//   - Pubsub components of one world share one Redis database, so two of them
+//     with the same topic share its events.
+//   - Events without a CloudEvents id (raw payloads) are settled like others, and
+//     what Redis knows of them is not told, because they have no name.
 package harness

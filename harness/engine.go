@@ -243,7 +243,7 @@ type appHost struct {
 	listen string // the address on which apps listen
 	call   string // what host.docker.internal means in the containers: an address, or host-gateway
 	why    string
-	joined bool   // this process's own container joined the world's network
+	joined bool // this process's own container joined the world's network
 }
 
 // reach finds out how containers call this process.

@@ -14,6 +14,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/dapr/go-sdk/client"
+	"github.com/dapr/go-sdk/service/common"
+	daprgrpc "github.com/dapr/go-sdk/service/grpc"
 	"go.uber.org/goleak"
 
 	"github.com/eventproof/eventproof/contract"
@@ -244,4 +247,69 @@ func TestProtocolChangeReplacesDaprd(t *testing.T) {
 	settle(t, w)
 	expect(t, kinds(w, "worker", "orders", "ord-1"),
 		[]string{"delivered by proxy", "answered by proxy SUCCESS", "acknowledged by redis"}, "the second incarnation is called, the first was not")
+}
+
+func TestGRPCApp(t *testing.T) {
+	w := harness.Start(t, world.Config{})
+	w.Attach("worker", func(context.Context, world.Sidecar) (world.Endpoint, error) {
+		listener := world.Listen()
+		service := daprgrpc.NewServiceWithListener(listener)
+		err := service.AddTopicEventHandler(&common.Subscription{PubsubName: "pubsub", Topic: "orders", DeadLetterTopic: "orders.dead"},
+			func(_ context.Context, e *common.TopicEvent) (bool, error) {
+				if e.ID == "ord-2" {
+					return false, errors.New("refused")
+				}
+				return false, nil
+			})
+		if err != nil {
+			return world.Endpoint{}, err
+		}
+		go func() { _ = service.Start() }()
+		return world.GRPC(listener), nil
+	})
+	send(t, w, event("orders", "ord-1"))
+	send(t, w, event("orders", "ord-2"))
+	settle(t, w)
+	expect(t, kinds(w, "worker", "orders", "ord-1"),
+		[]string{"delivered by proxy", "answered by proxy SUCCESS", "acknowledged by redis"}, "a handled event")
+	expect(t, kinds(w, "worker", "orders", "ord-2"),
+		[]string{"delivered by proxy", "answered by proxy DROP", "dead-lettered by redis", "acknowledged by redis"}, "an error without retry is DROP")
+}
+
+// An app may subscribe at any time over its own connection to daprd.
+func TestStreamingSubscription(t *testing.T) {
+	w := harness.Start(t, world.Config{})
+	w.Attach("worker", func(ctx context.Context, s world.Sidecar) (world.Endpoint, error) { return world.None, nil })
+	s, err := w.Sidecar(t.Context(), "worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1)
+	stop, err := s.Client().SubscribeWithHandler(t.Context(), client.SubscriptionOptions{PubsubName: "pubsub", Topic: "orders"},
+		func(e *common.TopicEvent) common.SubscriptionResponseStatus {
+			got <- e.ID
+			return common.SubscriptionResponseStatusSuccess
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, w, event("orders", "ord-1"))
+	select {
+	case id := <-got:
+		if id != "ord-1" {
+			t.Errorf("want ord-1, got %s", id)
+		}
+	case <-t.Context().Done():
+	}
+	settle(t, w)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	// Nobody reads these any more, so nothing is waited for.
+	send(t, w, event("orders", "ord-2"))
+	settle(t, w)
+	all := kinds(w, "worker", "orders", "ord-1")
+	if len(all) == 0 || all[len(all)-1] != "acknowledged by redis" {
+		t.Errorf("want what Redis knows of it, got %q", all)
+	}
 }

@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventproof/eventproof/contract"
@@ -16,6 +17,7 @@ import (
 func (b *backend) Settle(ctx context.Context) error {
 	begin := b.now()
 	previous := ""
+	var still stillness
 	for {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -28,7 +30,12 @@ func (b *backend) Settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(s.waiting) == 0 && !s.unread && b.open() == 0 {
+		if len(s.unread) > 0 && len(s.waiting) == 0 && still.since(s.print, b.now()) > 50*look {
+			if s.unread, err = b.unread(ctx, s.unread); err != nil {
+				return err
+			}
+		}
+		if len(s.waiting) == 0 && len(s.unread) == 0 && b.open() == 0 {
 			print := fmt.Sprintf("%d\n%s", entries, s.print)
 			if print == previous && b.recorder.Journal().Len() == entries {
 				return b.conclude(ctx, s)
@@ -46,6 +53,41 @@ func (b *backend) Settle(ctx context.Context) error {
 		}
 		pause(ctx, look)
 	}
+}
+
+// stillness is for how long Redis has looked the same.
+type stillness struct {
+	print string
+	from  time.Duration
+}
+
+func (s *stillness) since(print string, now time.Duration) time.Duration {
+	if print != s.print {
+		*s = stillness{print, now}
+	}
+	return now - s.from
+}
+
+// unread are those of the groups that somebody reads. A streaming subscription
+// that was ended leaves its group in Redis, and what comes later lies there.
+func (b *backend) unread(ctx context.Context, groups []groupKey) ([]groupKey, error) {
+	read := make(map[groupKey]bool)
+	for _, a := range b.attached() {
+		if a.daprd == nil {
+			continue
+		}
+		m, err := a.daprd.metadata(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("ask daprd of %s for its subscriptions: %w", a.id, err)
+		}
+		for _, s := range m.Subscriptions {
+			group := groupOf(b.recorder.Resources(), a.id, s.PubSub)
+			for _, g := range groups {
+				read[g] = read[g] || g.topic == s.Topic && (group == "" || group == g.group)
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(groups), func(g groupKey) bool { return !read[g] }), nil
 }
 
 // conclude tells the journal what is known of each event.
@@ -121,12 +163,16 @@ func (b *backend) givenUp(s standing, begin time.Duration) *world.PendingError {
 	cfg := b.recorder.Config()
 	now := b.now()
 	late := now-begin >= cfg.Horizon
-	if !late && (len(s.waiting) == 0 || s.unread) {
+	if !late && (len(s.waiting) == 0 || len(s.unread) > 0) {
 		return nil
 	}
 	p := &world.PendingError{After: fmt.Sprintf("%d redeliveries by the broker (Config.Rounds)", cfg.Rounds)}
 	if late {
 		p.After = fmt.Sprintf("%s (Config.Horizon)", cfg.Horizon)
+	}
+	for _, g := range s.unread {
+		sub, _ := b.subscriber(g)
+		p.Events = append(p.Events, world.PendingEvent{App: g.group, PubSub: sub.PubSub, Topic: g.topic})
 	}
 	counts := b.deliveries()
 	for _, w := range s.waiting {

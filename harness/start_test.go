@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/redis/go-redis/v9"
 
@@ -206,5 +208,29 @@ func TestTheContextEndsAWorld(t *testing.T) {
 	cancel()
 	if _, err := harness.New(ctx, world.Config{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("want the context's error, got %v", err)
+	}
+}
+
+func TestStrictResources(t *testing.T) {
+	component := func(kind, metadata string) fs.FS {
+		return fstest.MapFS{"pubsub.yaml": {Data: []byte("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: pubsub}\nspec:\n  type: " + kind + "\n  version: v1\n  metadata: [" + metadata + "]\n")}}
+	}
+	tests := []struct {
+		name, want string
+		resources  []fs.FS
+		reason     string
+	}{
+		{"nothing", "pubsub pubsub is defined nowhere", nil, "a component would be made up"},
+		{"kafka", "pubsub.yaml:2: pubsub pubsub is pubsub.kafka", []fs.FS{component("pubsub.kafka", "")}, "another broker redelivers otherwise"},
+		{"secret", "redisPassword would be dropped", []fs.FS{component("pubsub.redis", "{name: redisPassword, secretKeyRef: {name: redis, key: password}}")}, "the world's Redis has no password"},
+		{"tls", "enableTLS would be dropped", []fs.FS{component("pubsub.redis", `{name: enableTLS, value: "true"}`)}, "the world's Redis has no TLS"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := harness.New(t.Context(), world.Config{StrictResources: true, Resources: test.resources})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: want %q, got %v", test.reason, test.want, err)
+			}
+		})
 	}
 }

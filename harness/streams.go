@@ -62,8 +62,8 @@ func envelope(ctx context.Context, db *redis.Client, topic, id string) ([]byte, 
 type standing struct {
 	groups  map[groupKey]groupState
 	waiting []waiting
-	unread  bool   // some group has entries to read yet
-	print   string // equal prints: nothing moved
+	unread  []groupKey // that have entries to read yet
+	print   string     // equal prints: nothing moved
 }
 
 type groupKey struct{ topic, group string }
@@ -111,7 +111,9 @@ func stand(ctx context.Context, db *redis.Client) (standing, error) {
 			for _, m := range newest[i].Val() {
 				unread = compareIDs(g.LastDeliveredID, m.ID) < 0
 			}
-			s.unread = s.unread || unread
+			if unread {
+				s.unread = append(s.unread, key)
+			}
 			if g.Pending > 0 {
 				pending, err := db.XPendingExt(ctx, &redis.XPendingExtArgs{Stream: topic, Group: g.Name, Start: "-", End: "+", Count: g.Pending + 100}).Result()
 				if err != nil {

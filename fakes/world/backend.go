@@ -47,6 +47,8 @@ type Backend interface {
 	// Inject arms or performs a fault; one that this backend cannot do is
 	// refused with an error that is errors.ErrUnsupported.
 	Inject(ctx context.Context, f faults.Fault) error
+	// Topic is the data of all that the broker holds on a topic, oldest first.
+	Topic(ctx context.Context, pubsub, topic string) ([][]byte, error)
 	// Close ends everything that the backend started.
 	Close(ctx context.Context) error
 }

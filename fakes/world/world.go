@@ -304,6 +304,16 @@ func (w *World) Inject(ctx context.Context, f faults.Fault) error {
 	return nil
 }
 
+// Topic is the data of all that the broker holds on a topic, oldest first, byte
+// for byte: envelopes, or raw payloads. A Redis stream keeps what was acknowledged.
+func (w *World) Topic(ctx context.Context, pubsub, topic string) ([][]byte, error) {
+	data, err := w.backend.Topic(ctx, pubsub, topic)
+	if err != nil {
+		return nil, fmt.Errorf("read topic %s of %s: %w", topic, pubsub, err)
+	}
+	return data, nil
+}
+
 // Journal is what happened so far.
 func (w *World) Journal() *journal.Journal { return w.recorder.journal }
 
@@ -319,6 +329,11 @@ func (w *World) Name() string { return w.recorder.journal.Head().World }
 // Expect announces a rule that this test breaks on purpose: its violations do
 // not fail the test, and the test fails if none comes.
 func (w *World) Expect(rule string) { w.recorder.expect(rule) }
+
+// Claim takes over a violation that the world found: whoever claims it reports
+// it, and it does not fail the test a second time. It is for scenarios, which say
+// more about a violation than the world can.
+func (w *World) Claim(v contract.Violation) { w.recorder.claim(v) }
 
 // Violations are the contract violations seen so far, expected ones too.
 func (w *World) Violations() []contract.Violation { return w.recorder.seenViolations() }

@@ -1,11 +1,17 @@
 package scenario_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/dapr/go-sdk/client"
 	"github.com/stretchr/testify/require"
@@ -136,7 +142,7 @@ func TestDeadLetterRunsTwiceInAWorld(t *testing.T) {
 		for range 2 {
 			scenario.DeadLetter{App: "payments", Poison: order(9, -1), Around: []contract.Event{order(1, 50)}}.Run(t, w)
 		}
-		require.Equal(t, []string{"payments", "eventproof-dead-letters", "orders", "eventproof-dead-letters-2"}, w.Apps())
+		require.Equal(t, []string{"payments", "orders"}, w.Apps(), "the scenario attaches no app of its own")
 	})
 }
 
@@ -173,14 +179,59 @@ func TestDeadLetterMisuse(t *testing.T) {
 		{"no poison", "nothing would be refused", scenario.DeadLetter{App: "payments"}, "Poison is empty; give an event that payments must refuse"},
 		{"negative", "not a number of deliveries", scenario.DeadLetter{App: "payments", Poison: order(9, -1), MaxDeliveries: -1}, "MaxDeliveries is -1"},
 		{"other topic", "the app does not read it", scenario.DeadLetter{App: "payments", Poison: contract.Event{Topic: "order"}}, "payments does not subscribe to pubsub/order"},
+		{"one id twice", "the two could not be told apart", scenario.DeadLetter{App: "payments", Poison: contract.Event{ID: "a", Topic: "other", Data: []byte("{}")},
+			Around: []contract.Event{{ID: "a", Topic: "other", Data: []byte("{}")}}}, "two events have the id a"},
 		{"own topic", "the event would come again for ever", scenario.DeadLetter{App: "payments", Poison: order(9, -1)}, "the dead letter topic of orders is the topic itself"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			onFake(t, func(testing.TB) world.Config { return world.Config{} }, func(t *testing.T, w *world.World) {
-				w.Attach("payments", (&payments{deadLetter: "orders"}).http)
+				w.Attach("payments", subscriber("orders", "orders", "other", "other.dead"))
 				_, err := test.scenario.Findings(t.Context(), w)
 				require.ErrorContains(t, err, test.want, test.reason)
 				require.NotErrorIs(t, err, errors.ErrUnsupported)
+			})
+		})
+	}
+}
+
+// subscriber takes all that comes on topics, each given with its dead letter topic.
+func subscriber(topics ...string) world.StartFunc {
+	return func(context.Context, world.Sidecar) (world.Endpoint, error) {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /dapr/subscribe", func(w http.ResponseWriter, _ *http.Request) {
+			var all []map[string]string
+			for i := 0; i < len(topics); i += 2 {
+				all = append(all, map[string]string{"pubsubname": "pubsub", "topic": topics[i], "route": "/all", "deadLetterTopic": topics[i+1]})
+			}
+			_ = json.NewEncoder(w).Encode(all)
+		})
+		mux.HandleFunc("POST /all", func(http.ResponseWriter, *http.Request) {})
+		return world.HTTP(mux), nil
+	}
+}
+
+func TestExpectedWait(t *testing.T) {
+	for _, test := range []struct {
+		name, reason, policy string
+		scale                float64
+		want                 string
+	}{
+		{"constant", "two waits of a second", "{policy: constant, duration: 1s, maxRetries: 2}", 0, "up to 2s"},
+		{"scaled", "Clocks shortens them", "{policy: constant, duration: 1s, maxRetries: 2}", 0.5, "up to 1s"},
+		{"exponential", "0.5, 0.6 and 0.6 s, each up to half as long again", "{policy: exponential, maxInterval: 600ms, maxRetries: 3}", 0, "up to 2.55s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onFake(t, func(testing.TB) world.Config {
+				root := retries(2)[0].(fstest.MapFS)
+				root["resiliency.yaml"].Data = bytes.ReplaceAll(root["resiliency.yaml"].Data, []byte("{policy: constant, duration: 1s, maxRetries: 2}"), []byte(test.policy))
+				return world.Config{Resources: []fs.FS{root}, Clocks: world.Clocks{RetryScale: test.scale}}
+			}, func(t *testing.T, w *world.World) {
+				w.Attach("payments", (&payments{deadLetter: "orders.dead"}).http)
+				var notes strings.Builder
+				found, err := scenario.DeadLetter{App: "payments", Poison: order(9, -1), Log: func(format string, args ...any) { fmt.Fprintf(&notes, format, args...) }}.Findings(t.Context(), w)
+				require.NoError(t, err)
+				require.Empty(t, found)
+				require.Contains(t, notes.String(), test.want, test.reason)
 			})
 		})
 	}

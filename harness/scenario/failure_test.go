@@ -117,14 +117,16 @@ func TestShowFailures(t *testing.T) {
 // name that the test has in [TestShowFailures].
 type witness struct {
 	testing.TB
-	name   string
-	failed []string
+	name    string
+	failed  []string
+	skipped string
 }
 
 func (w *witness) Name() string { return w.name }
 func (w *witness) Errorf(format string, args ...any) {
 	w.failed = append(w.failed, fmt.Sprintf(format, args...))
 }
+func (w *witness) Skipf(format string, args ...any) { w.skipped = fmt.Sprintf(format, args...) }
 func (w *witness) Fatal(args ...any) {
 	w.failed = append(w.failed, fmt.Sprint(args...))
 	runtime.Goexit()

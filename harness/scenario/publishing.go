@@ -245,7 +245,7 @@ var follow = map[string][]string{
 func (s *stage) broken(p publication) []contract.Violation {
 	found := slices.Clone(p.sidecar)
 	for i := range found {
-		s.w.Expect(found[i].Rule)
+		s.w.Claim(found[i])
 		if found[i].Event != (contract.Ref{}) {
 			found[i].Trace = s.storyFor(found[i].Rule, p.Event)
 		}

@@ -180,6 +180,11 @@ func TestRedeliveryByTheBrokerNeedsOneThatRedelivers(t *testing.T) {
 		_, err := scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 50)}, Via: scenario.Broker}.Findings(t.Context(), w)
 		require.ErrorIs(t, err, errors.ErrUnsupported)
 		require.ErrorContains(t, err, "dead-letters orders-1 to orders.dead at the first failure")
+
+		skipped := &witness{TB: t}
+		scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 50)}, Via: scenario.Broker}.Run(skipped, w)
+		require.Contains(t, skipped.skipped, "use scenario.Repeat", "what a world cannot do is skipped, with the reason")
+		require.Empty(t, skipped.failed)
 	})
 }
 

@@ -165,11 +165,12 @@ func (s *stage) trace(e sample) []string {
 	return journal.Story(own, e.ref)
 }
 
-// meant tells the world that an event's violations are expected.
+// meant tells the world that an event's violations are no findings: its
+// contract is broken on purpose.
 func (s *stage) meant(e sample) {
 	for _, v := range s.w.Violations()[s.seen:] {
 		if v.Event.ID == e.ID {
-			s.w.Expect(v.Rule)
+			s.w.Claim(v)
 		}
 	}
 }
