@@ -42,7 +42,7 @@ test: ## all tests of all modules; what was skipped is repeated at the end
 	echo; \
 	if [ -s "$$skipped" ]; then \
 		echo "Skipped on real Dapr: $$(wc -l < "$$skipped" | tr -d ' ') tests. Why, and how to get them:"; \
-		cut -f2- "$$skipped" | sort | uniq -c | sort -rn | sed 's/^ */  /'; \
+		sed 's/^[^:]*: //' "$$skipped" | sort | uniq -c | sort -rn | sed 's/^ */  /'; \
 	fi; \
 	if [ -n "$$failed" ]; then echo "FAILED in:$$failed"; exit 1; fi; \
 	if [ -s "$$skipped" ]; then echo "All other tests passed."; else echo "All tests passed; none on real Dapr was skipped."; fi

@@ -260,6 +260,7 @@ func TestCompareNamesOnlyWhatIsMissing(t *testing.T) {
 		for _, n := range attempts {
 			r.delivered(app, topic, paid, n, p, journal.Retry)
 		}
+		r.Append(journal.Entry{Kind: journal.Acknowledged, SeenBy: journal.Engine, App: app, PubSub: "pubsub", Topic: topic, Event: paid})
 		return r.Journal
 	}
 	for _, c := range []struct {
@@ -270,7 +271,7 @@ func TestCompareNamesOnlyWhatIsMissing(t *testing.T) {
 		{"the last delivery and its answer", []int{1, 2}, 2},
 		{"the first ones", []int{2, 3}, 2},
 		{"those in the middle", []int{1, 3}, 2},
-		{"all", nil, 7}, // and the final state
+		{"all", nil, 6},
 	} {
 		assert.Len(t, journal.Compare(writtenBy(1, 2, 3), writtenBy(c.fewer...)), c.want, c.reason)
 	}
