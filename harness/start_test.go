@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -233,4 +234,23 @@ func TestStrictResources(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A streaming subscription that was ended leaves its consumer group in Redis.
+func TestAGroupThatNobodyReadsIsNotWaitedFor(t *testing.T) {
+	w := harness.Start(t, world.Config{Horizon: 3 * time.Second})
+	w.Attach("worker", app{topics: map[string]string{"orders": ""}, answer: succeed}.start)
+	places, err := harness.Addresses(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := redis.NewClient(&redis.Options{Addr: places.Redis})
+	defer db.Close()
+	if err := db.XGroupCreate(t.Context(), "orders", "gone", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, w, event("orders", "ord-1"))
+	settle(t, w)
+	expect(t, kinds(w, "worker", "orders", "ord-1"),
+		[]string{"delivered by proxy", "answered by proxy SUCCESS", "acknowledged by redis"}, "the group that is read is told of")
 }

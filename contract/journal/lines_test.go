@@ -275,9 +275,7 @@ func TestSchemaDescribesLines(t *testing.T) {
 	var lines []string
 	for _, j := range []*journal.Journal{full(), random(1, 20).fake.Journal, random(2, 20).real.Journal} {
 		for line := range strings.Lines(written(t, j)) {
-			if strings.Contains(line, "1e400") {
-				line = strings.Replace(line, "1e400", "1", 1) // the validator would compute it
-			}
+			line = strings.Replace(line, "1e400", "1", 1) // the validator would compute it
 			lines = append(lines, line)
 			require.NoError(t, validate(line), line)
 		}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -101,7 +102,9 @@ func (l *Library) take(path string, text []byte) (*document, []*Problem) {
 	root, err := ReadJSON(text)
 	if err != nil {
 		var problems []*Problem
-		for _, r := range err.(Refused) {
+		var refused Refused
+		errors.As(err, &refused)
+		for _, r := range refused {
 			problems = append(problems, &Problem{file, r.Line, r.What, r.Remedy})
 		}
 		return nil, problems

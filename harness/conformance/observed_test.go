@@ -14,6 +14,7 @@ import (
 
 // onTheFake plays the cases in a bubble: seconds of processingTimeout cost nothing.
 func onTheFake(t *testing.T, cases []conformance.Case) (j *journal.Journal) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := fakes.Start(t, world.Config{Resources: conformance.Resources()})
 		require.NoError(t, conformance.Run(t.Context(), w, cases))

@@ -433,7 +433,7 @@ func TestAPIStreams(t *testing.T) {
 		if _, err := io.ReadFull(response.Body, got); err != nil || string(got) != fmt.Sprint(i) {
 			t.Fatalf("turn %d: %q, %v", i, got, err)
 		}
-		if _, err := out.Write([]byte(fmt.Sprint(i + 1))); err != nil {
+		if _, err := fmt.Fprint(out, i+1); err != nil {
 			t.Fatal(err)
 		}
 	}

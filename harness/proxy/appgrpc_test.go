@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -287,7 +288,7 @@ var echoService = grpc.ServiceDesc{ServiceName: "test.Echo", HandlerType: (*any)
 		stream.SetTrailer(metadata.Pairs("x-trailer", "late"))
 		for {
 			var in wrapperspb.StringValue
-			if err := stream.RecvMsg(&in); err == io.EOF {
+			if err := stream.RecvMsg(&in); errors.Is(err, io.EOF) {
 				return status.Error(codes.DataLoss, "that was all")
 			} else if err != nil {
 				return err

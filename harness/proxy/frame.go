@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -107,7 +108,7 @@ func forward(stream grpc.ServerStream, method string, conn *grpc.ClientConn) err
 		for {
 			var f frame
 			switch err := stream.RecvMsg(&f); {
-			case err == io.EOF:
+			case errors.Is(err, io.EOF):
 				_ = out.CloseSend() // its error comes out of RecvMsg too
 				return
 			case err != nil:
@@ -129,7 +130,7 @@ func forward(stream grpc.ServerStream, method string, conn *grpc.ClientConn) err
 		var f frame
 		if err := out.RecvMsg(&f); err != nil {
 			stream.SetTrailer(out.Trailer())
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err

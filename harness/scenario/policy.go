@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,7 @@ func endsAt(answers []string, limit int, policy resources.Policy) int {
 		if limit >= 0 && i+1 >= limit {
 			break
 		}
-		switch {
-		case answer == journal.Drop, answer == journal.Success, answer == "HTTP 404", answer == "gRPC Unimplemented":
+		if slices.Contains([]string{journal.Drop, journal.Success, "HTTP 404", "gRPC Unimplemented"}, answer) {
 			return i + 1
 		}
 		if code, isGRPC, ok := statusCode(answer); ok && policy.Retry != nil && !policy.Retry.Matches(code, isGRPC) {

@@ -212,7 +212,7 @@ func (s Redelivery) byBroker(ctx context.Context, stage *stage, e sample, subscr
 		wait = retryWait(policy.Retry, 2, stage.w.Config().Clocks)
 		stage.log("expected wait: up to %s, until Dapr redelivers by %s", wait, describePolicy(policy))
 	case subscription.DeadLetterTopic != "":
-		return nil, fmt.Errorf("Dapr dead-letters %s to %s at the first failure and never redelivers it (%s); use scenario.Repeat: %w",
+		return nil, fmt.Errorf("with this setup Dapr dead-letters %s to %s at the first failure and never redelivers it (%s); use scenario.Repeat: %w",
 			e.name(), subscription.DeadLetterTopic, describePolicy(policy), errors.ErrUnsupported)
 	default:
 		var ok bool
@@ -365,7 +365,7 @@ type changes struct{ state, published string }
 
 func (s Redelivery) difference(want, got *outcome) (c changes, err error) {
 	if text, err := json.Marshal(want.state); err == nil && want.text != nil && !bytes.Equal(text, want.text) {
-		return c, errors.New("Snapshot returns the living state: what it returned first has changed since; return a copy")
+		return c, errors.New("the Snapshot function returns the living state: what it returned first has changed since; return a copy")
 	}
 	if c.state, err = s.diff(want.state, got.state); err != nil {
 		return c, err
