@@ -72,7 +72,7 @@ func artifacts(t testing.TB) (string, error) {
 			return new.ArtifactDir(), nil
 		}
 	}
-	return os.MkdirTemp("", "eventproof-"+fileName(t.Name())+"-")
+	return os.MkdirTemp("", "eventproof-"+fileName(t.Name())+"-") //nolint:usetesting // t.TempDir is removed with the test
 }
 
 func fileName(name string) string {

@@ -58,7 +58,7 @@ var startWatchdog = func() func(host string) error {
 }()
 
 // pipeEnd keeps the write end open until the process ends.
-var pipeEnd *os.File
+var pipeEnd *os.File //nolint:unused // a reference: without one its finalizer would close it
 
 func runWatchdog(host string) error {
 	program, err := os.Executable()

@@ -227,7 +227,7 @@ func TestRedeliveryMisuse(t *testing.T) {
 		{"refused", "an event that is refused is not redelivered after it was handled", scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, -1)}}, "payments refuses orders-1 (DROP)"},
 		{"via", "an unknown way", scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 1)}, Via: "mail"}, `Via is "mail"`},
 		{"living snapshot", "what is compared with itself never differs", scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 1)},
-			Snapshot: func(context.Context) (any, error) { living["calls"]++; return living, nil }}, "Snapshot returns the living state"},
+			Snapshot: func(context.Context) (any, error) { living["calls"]++; return living, nil }}, "the Snapshot function returns the living state"},
 		{"unexported", "go-cmp panics at unexported fields", scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 1)},
 			Snapshot: func(context.Context) (any, error) { return struct{ total int }{}, nil }}, "let Snapshot return a value of exported fields"},
 		{"failing snapshot", "the store is down", scenario.Redelivery{App: "payments", Events: []contract.Event{order(1, 1)},
