@@ -14,7 +14,7 @@ RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env C
 TESTFLAGS ?= -shuffle=on $(RACE)
 FUZZTIME ?= 5m
 
-.PHONY: help demo test short images lint fmt tidy fuzz bench golden
+.PHONY: help demo test short contained images lint fmt tidy fuzz bench golden
 
 help: ## this list
 	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
@@ -49,6 +49,14 @@ test: ## all tests of all modules; what was skipped is repeated at the end
 
 short: ## the tests that need no container engine
 	@EVENTPROOF_REAL=off $(MAKE) --no-print-directory test
+
+contained: ## the harness's tests with the test process itself in a container beside the engine (Docker on Linux)
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"; docker rmi -f eventproof/contained:test >/dev/null 2>&1 || true' EXIT; mkdir -m 1777 "$$dir/tmp"; \
+	for package in harness harness/conformance; do CGO_ENABLED=0 $(GO) test -c -o "$$dir/$$(basename $$package).test" ./$$package; done; \
+	tar -C "$$dir" -c . | docker import - eventproof/contained:test >/dev/null; \
+	for test in harness conformance; do \
+		echo "== $$test"; docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -e EVENTPROOF_REAL=required eventproof/contained:test /$$test.test; \
+	done
 
 images: ## build the daprd and redis images for a machine that cannot pull them (about 4 minutes the first time)
 	@$(GO) -C harness/images run .
