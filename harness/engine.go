@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -115,26 +116,26 @@ var leaveReaperOut = sync.OnceFunc(func() {
 	if _, asked := os.LookupEnv(variable); asked {
 		return
 	}
+	if !reaperHere() {
+		_ = os.Setenv(variable, "true") // fails for no such name
+	}
+})
+
+// reaperHere reports whether the reaper's image is on the engine; where that
+// cannot be told it is not.
+func reaperHere() bool {
 	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
-		return
+		return false
 	}
 	defer cli.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	all, err := cli.ImageList(ctx, image.ListOptions{})
-	if err != nil {
-		return
-	}
-	for _, i := range all {
-		for _, tag := range i.RepoTags {
-			if strings.Contains(tag, "testcontainers/ryuk:") {
-				return
-			}
-		}
-	}
-	_ = os.Setenv(variable, "true") // fails for no such name
-})
+	return err == nil && slices.ContainsFunc(all, func(i image.Summary) bool {
+		return slices.ContainsFunc(i.RepoTags, func(tag string) bool { return strings.Contains(tag, "testcontainers/ryuk:") })
+	})
+}
 
 // chosen is an image that is on this machine.
 type chosen struct {
