@@ -29,8 +29,8 @@ type backend struct {
 	broker  *broker
 	apps    map[string]*app
 	retries map[*delivery]time.Time // deliveries that wait for their policy
-	// redeliveries wait for a matching event to be handled.
-	redeliveries []faults.Redeliver
+	// redeliveries wait for matching events to be handled.
+	redeliveries []*redelivery
 	under        map[*delivery]bool // deliveries whose app is at work
 	runaway      bool               // a chain of events was cut: see maxChain
 	again        int                // redeliveries of handled events that have not ended
@@ -46,14 +46,16 @@ type app struct {
 	resources   *resources.Set
 	components  map[string]component
 	sidecar     *sidecar
-	incarnation *incarnation // nil before the first and between two
-	open        int          // calls under way
+	incarnation *incarnation   // nil before the first and between two
+	busy        map[string]int // by component: workers that a delivery holds, retry waits included
 	subscribed  []*subscription
+	protocol    world.Protocol // that subscribed was read with
 }
 
 // component is a pubsub component as this app's sidecar has it.
 type component struct {
 	resources.Component
+	redis                                string // which Redis: components of one redisHost and redisDB share it
 	processingTimeout, redeliverInterval time.Duration
 	concurrency                          int
 }
@@ -139,11 +141,11 @@ func (w *backend) app(id string) *app {
 	if a != nil {
 		return a
 	}
-	a = &app{id: id, resources: w.recorder.Resources().For(id), components: make(map[string]component)}
+	a = &app{id: id, resources: w.recorder.Resources().For(id), components: make(map[string]component), busy: make(map[string]int)}
 	clocks := w.recorder.Config().Clocks
 	add := func(c resources.Component, settings resources.RedisSettings) {
 		known := component{Component: c, processingTimeout: settings.ProcessingTimeout, redeliverInterval: settings.RedeliverInterval,
-			concurrency: max(settings.Concurrency, 1)}
+			concurrency: max(settings.Concurrency, 1), redis: redisOf(c)}
 		if clocks.ProcessingTimeout != 0 {
 			known.processingTimeout = clocks.ProcessingTimeout
 		}
@@ -165,6 +167,17 @@ func (w *backend) app(id string) *app {
 	return a
 }
 
+// redisOf says which Redis a component uses: that of its redisHost and redisDB
+// where the team's YAML states the host, else one of its own.
+func redisOf(c resources.Component) string {
+	host, ok := c.Value("redisHost")
+	if !ok || !c.IsRedis() || host == "" {
+		return "the Redis of " + c.Name
+	}
+	db, _ := c.Value("redisDB")
+	return host + "/" + db
+}
+
 // definedElsewhere reports whether the pubsub exists, but not in this app's
 // scope: then it does not exist for this app.
 func (w *backend) definedElsewhere(name string) bool {
@@ -184,6 +197,9 @@ func (w *backend) newID() string {
 func (w *backend) Sidecar(_ context.Context, id string) (world.Sidecar, error) {
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
+	if w.engine.closed {
+		return nil, errors.New("the world is closed")
+	}
 	a := w.app(id)
 	a.sidecar = newSidecar(w, a)
 	return a.sidecar, nil
@@ -207,7 +223,20 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 	}
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
-	a.incarnation, a.subscribed = i, subs
+	if w.engine.closed {
+		return errors.Join(errors.New("the world is closed"), i.end())
+	}
+	a.incarnation = i
+	if a.subscribed != nil && a.protocol == e.Protocol {
+		// daprd runs on and asks once: it keeps calling what it knows.
+		if was, is := describe(a.subscribed), describe(subs); was != is {
+			w.recorder.Logf("%s states other subscriptions after its restart, which daprd does not ask for again:\n  before: %s\n  now:    %s", id, was, is)
+		}
+		w.engine.startSoon()
+		w.engine.wake()
+		return nil
+	}
+	a.subscribed, a.protocol = subs, e.Protocol
 	now := time.Now()
 	for _, s := range subs {
 		c := a.components[s.component]
@@ -216,13 +245,8 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 		s.policy = a.resources.Inbound(id, s.component)
 		w.recorder.Subscribe(world.Subscription{App: id, PubSub: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
 			Protocol: e.Protocol, Kind: s.kind}, journal.Engine)
-		g := w.broker.group(groupKey{topicKey{s.component, s.topic}, a.consumer(s.component)})
-		g.sub = s
-		for _, d := range w.waiting() {
-			if d.group == g {
-				d.sub = s // read before the restart, delivered after it
-			}
-		}
+		g := w.broker.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
+		g.join(s)
 		w.read(g)
 	}
 	w.engine.startSoon()
@@ -230,16 +254,24 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 	return nil
 }
 
-// waiting are the deliveries that are not under way.
-func (w *backend) waiting() []*delivery {
-	all := slices.Clone(w.engine.ready)
-	for d := range w.retries {
-		all = append(all, d)
+// describe lists subscriptions in a line.
+func describe(subs []*subscription) string {
+	var all []string
+	for _, s := range subs {
+		text := s.component + "/" + s.topic
+		for _, r := range s.rules {
+			text += " " + r.match + "->" + r.path
+		}
+		if s.deadLetter != "" {
+			text += " dead letter " + s.deadLetter
+		}
+		all = append(all, text)
 	}
-	return all
+	return strings.Join(all, "; ")
 }
 
-// Disconnect implements [world.Backend]. The sidecar and what it read stay.
+// Disconnect implements [world.Backend]. daprd stays: until the next incarnation
+// is there, it finds nobody at its app's address.
 func (w *backend) Disconnect(_ context.Context, id string) error {
 	w.engine.mu.Lock()
 	a := w.app(id)
@@ -283,39 +315,64 @@ func times(n int) int {
 func (w *backend) redeliver(f faults.Redeliver) {
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
-	found := false
+	armed := &redelivery{fault: f, had: make(map[string]bool), done: make(map[redelivered]bool)}
 	for _, g := range w.broker.order {
 		for _, h := range g.handled {
-			if g.sub != nil && f.Target().Matches(g.sub.app.id, g.topicKey.topic, h.message.event.ID, h.message.event.Identity) {
-				found = true
+			if armed.strikes(h) {
 				w.deliverAgain(g, h, f)
+				defer func() { armed.had[h.sub.app.id] = true }() // not before all of its events had their turn
 			}
 		}
 	}
-	if !found {
-		w.redeliveries = append(w.redeliveries, f)
-	}
+	w.redeliveries = append(w.redeliveries, armed)
 	w.engine.startSoon()
+}
+
+// redelivery is a fault that waits for events to be handled: for each app that
+// had handled none when it was injected.
+type redelivery struct {
+	fault faults.Redeliver
+	had   map[string]bool
+	done  map[redelivered]bool
+}
+
+type redelivered struct{ app, component, topic, id string }
+
+// strikes reports whether the handled event is to come again, once for each app.
+func (r *redelivery) strikes(h handledMessage) bool {
+	e := h.message.event
+	key := redelivered{h.sub.app.id, h.sub.component, h.sub.topic, e.ID}
+	if r.had[h.sub.app.id] || r.done[key] || !r.fault.Target().Matches(h.sub.app.id, h.sub.topic, e.ID, e.Identity) {
+		return false
+	}
+	r.done[key] = true
+	return true
 }
 
 // deliverAgain gives a handled message to the app as often as the fault says, as
 // after a sidecar that died before its acknowledgement; the lock is held.
 func (w *backend) deliverAgain(g *group, h handledMessage, f faults.Redeliver) {
 	for range max(1, f.Times) {
-		d := newDelivery(w, g.sub, &pending{message: h.message})
-		d.again = true
-		d.last = w.recorder.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: g.sub.app.id,
-			PubSub: g.component, Topic: g.topicKey.topic, Event: h.message.event, Fault: f.String(), Cause: h.seq})
+		d := &delivery{world: w, sub: h.sub, group: g, pending: &pending{message: h.message}, again: true, last: h.seq}
+		d.last = d.record(journal.Entry{Kind: journal.FaultInjected, Fault: f.String()})
 		w.again++
 		w.engine.ready = append(w.engine.ready, d)
 	}
+}
+
+// redisNamed is the Redis of a component by its name alone.
+func (w *backend) redisNamed(pubsub string) string {
+	if c, ok := w.recorder.Resources().PubSub(pubsub); ok {
+		return redisOf(c)
+	}
+	return redisOf(resources.Component{Name: pubsub})
 }
 
 // Topic implements [world.Backend].
 func (w *backend) Topic(_ context.Context, pubsub, name string) ([][]byte, error) {
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
-	t := w.broker.topics[topicKey{pubsub, name}]
+	t := w.broker.topics[topicKey{w.redisNamed(pubsub), name}]
 	if t == nil {
 		return nil, nil
 	}
@@ -339,6 +396,12 @@ func (w *backend) Close(context.Context) error {
 	for _, id := range ids {
 		errs = append(errs, w.Disconnect(context.Background(), id))
 	}
-	w.engine.close()
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		w.engine.abandon()
+		return err
+	}
+	if !w.engine.close() {
+		return fmt.Errorf("a handler still runs %s after the world was closed", goodbye)
+	}
+	return nil
 }

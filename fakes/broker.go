@@ -19,7 +19,8 @@ type broker struct {
 	order  []*group // in the order of their making, so that walks are deterministic
 }
 
-type topicKey struct{ component, topic string }
+// topicKey is a topic of a Redis: two components with one Redis share its topics.
+type topicKey struct{ redis, topic string }
 type groupKey struct {
 	topicKey
 	consumer string
@@ -37,7 +38,6 @@ type message struct {
 	metadata map[string]string // of the publish call, as the component stores it
 	event    contract.Ref
 	seq      int // of the journal entry that put it here
-	raw      bool
 	// depth counts the events that led to this one: each was published, or
 	// dead-lettered, while the one before it was handled.
 	depth int
@@ -50,14 +50,16 @@ type group struct {
 	next    int // index in topic.log of what is read next
 	pending []*pending
 	handled []handledMessage // acknowledged after SUCCESS: what a redelivery can bring again
-	sub     *subscription    // who reads now; nil while nobody does
+	subs    []*subscription  // who reads it: usually one; apps with one consumerID share it
+	turn    int              // which of subs reads next
 	tick    *dueItem         // the next reclaim that finds something
 }
 
 // handledMessage is a message with the entry of the delivery that was answered
-// with SUCCESS.
+// with SUCCESS, and who answered.
 type handledMessage struct {
 	message *message
+	sub     *subscription
 	seq     int
 }
 
@@ -67,6 +69,8 @@ type pending struct {
 	read       time.Time // when it was read or claimed last
 	rounds     int       // how often it was claimed again
 	deliveries int
+	queued     int // deliveries of it that have not begun
+	open       int // calls of the app with it
 }
 
 func newBroker() *broker {
@@ -82,10 +86,6 @@ func (b *broker) topic(key topicKey) *topic {
 	return t
 }
 
-// maxChain is how many events may each lead to the next. Apps that answer each
-// other's events for ever would keep Settle waiting, and in a bubble time itself.
-const maxChain = 1000
-
 // group is XGROUP CREATE … 0 MKSTREAM: a new group begins at the stream's
 // beginning.
 func (b *broker) group(key groupKey) *group {
@@ -96,6 +96,25 @@ func (b *broker) group(key groupKey) *group {
 		b.order = append(b.order, g)
 	}
 	return g
+}
+
+// join makes a subscription a reader of its group, in place of the one that its
+// app had before.
+func (g *group) join(s *subscription) {
+	for i, before := range g.subs {
+		if before.app == s.app && before.component == s.component {
+			g.subs[i] = s
+			return
+		}
+	}
+	g.subs = append(g.subs, s)
+}
+
+// reader is whose turn it is: the members of a group share its messages.
+func (g *group) reader() *subscription {
+	s := g.subs[g.turn%len(g.subs)]
+	g.turn++
+	return s
 }
 
 // append is XADD, and lets each group that is read take the message.
@@ -109,21 +128,31 @@ func (w *backend) append(key topicKey, m *message) {
 	}
 }
 
+// maxChain is how many events may each lead to the next. Apps that answer each
+// other's events for ever would keep Settle waiting, and in a bubble time itself.
+const maxChain = 1000
+
 // read is XREADGROUP: new messages become pending, and ready to be delivered.
 func (w *backend) read(g *group) {
-	if g.sub == nil {
+	if len(g.subs) == 0 {
 		return
 	}
 	for ; g.next < len(g.topic.log); g.next++ {
 		p := &pending{message: g.topic.log[g.next], read: time.Now()}
 		g.pending = append(g.pending, p)
-		if p.message.depth > maxChain {
-			w.runaway = true
-			continue
-		}
-		w.engine.ready = append(w.engine.ready, newDelivery(w, g.sub, p))
+		w.queue(g, p)
 	}
 	w.reclaimLater(g)
+}
+
+// queue makes a delivery of a pending message.
+func (w *backend) queue(g *group, p *pending) {
+	if p.message.depth > maxChain {
+		w.runaway = true
+		return
+	}
+	p.queued++
+	w.engine.ready = append(w.engine.ready, &delivery{world: w, sub: g.reader(), group: g, pending: p, last: p.message.seq})
 }
 
 // reclaimLater asks for the first tick of the reclaim loop that finds a
@@ -132,7 +161,7 @@ func (w *backend) read(g *group) {
 func (w *backend) reclaimLater(g *group) {
 	w.engine.cancel(g.tick)
 	g.tick = nil
-	if g.sub == nil || len(g.pending) == 0 || !g.sub.reclaims() {
+	if len(g.subs) == 0 || len(g.pending) == 0 || !g.subs[0].reclaims() {
 		return
 	}
 	oldest := g.pending[0].read
@@ -141,37 +170,42 @@ func (w *backend) reclaimLater(g *group) {
 			oldest = p.read
 		}
 	}
-	g.tick = w.engine.at(g.sub.reclaimAfter(oldest), func() { w.reclaim(g) })
+	g.tick = w.engine.at(g.subs[0].reclaimAfter(oldest), func() { w.reclaim(g) })
 }
 
 // reclaim is XPENDING and XCLAIM: what was idle long enough is delivered
-// again, also while an earlier delivery of it still runs.
+// again, also while an earlier delivery of it still runs. What only waits for
+// its turn here is not: daprd's workers would have begun with it, while the fake
+// lets one app after another run.
 func (w *backend) reclaim(g *group) {
 	g.tick = nil
-	if g.sub == nil {
-		return
-	}
 	now := time.Now()
 	for _, p := range g.pending {
-		if now.Sub(p.read) < g.sub.processingTimeout {
+		if now.Sub(p.read) < g.subs[0].processingTimeout {
 			continue
 		}
 		p.read = now
-		p.rounds++
-		w.engine.ready = append(w.engine.ready, newDelivery(w, g.sub, p))
+		if p.queued == 0 {
+			p.rounds++
+			w.queue(g, p)
+		}
 	}
 	w.reclaimLater(g)
 }
 
+// holds reports whether the message is still pending: an earlier or later
+// delivery of it may have been acknowledged.
+func (g *group) holds(p *pending) bool { return slices.Contains(g.pending, p) }
+
 // acknowledge is XACK.
-func (w *backend) acknowledge(g *group, p *pending, cause int) {
-	i := slices.Index(g.pending, p)
+func (w *backend) acknowledge(d *delivery) {
+	g := d.group
+	i := slices.Index(g.pending, d.pending)
 	if i < 0 {
-		return // by an earlier delivery of the same message
+		return
 	}
 	g.pending = slices.Delete(g.pending, i, i+1)
-	w.recorder.Journal().Append(journal.Entry{Kind: journal.Acknowledged, SeenBy: journal.Engine,
-		App: g.consumer, PubSub: g.component, Topic: g.topicKey.topic, Event: p.message.event, Cause: cause})
+	d.last = d.record(journal.Entry{Kind: journal.Acknowledged})
 	if len(g.pending) == 0 {
 		w.reclaimLater(g)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"golang.org/x/net/http/httpguts"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -58,24 +59,12 @@ func newIncarnation(e world.Endpoint) (*incarnation, error) {
 
 func (i *incarnation) fenced() bool { return i.ended.Load() }
 
-// goodbye is how long an app's handlers may take to end after their context did.
-const goodbye = 10 * time.Second
-
 // end fences the incarnation and waits for its calls.
 func (i *incarnation) end() error {
 	i.ended.Store(true)
 	i.cancel()
-	gone := make(chan struct{})
-	go func() {
-		i.calls.Wait()
-		close(gone)
-	}()
-	timeout := time.NewTimer(goodbye)
-	defer timeout.Stop()
 	var err error
-	select {
-	case <-gone:
-	case <-timeout.C:
+	if !waitFor(&i.calls) {
 		err = fmt.Errorf("a handler still runs %s after its request's context ended: what it does now would reach the app's next incarnation; make it return when the context ends", goodbye)
 	}
 	i.closeIdle()
@@ -85,44 +74,106 @@ func (i *incarnation) end() error {
 	return err
 }
 
-// call gives the event to the app, once.
+// call gives the event to the app, once. A call that the sidecar cannot even
+// make leaves d.seq 0.
 func (i *incarnation) call(d *delivery) outcome {
-	ctx := i.ctx
-	if timeout := d.sub.policy.Timeout; timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
+	call, err := i.prepare(d)
+	if err != nil {
+		return outcome{kind: failed, answer: journal.NoAnswer, code: codeOf(err), grpc: i.conn != nil, note: err.Error()}
 	}
 	seq, _ := d.world.recorder.Deliver(world.Delivery{App: d.sub.app.id, PubSub: d.sub.component, Topic: d.sub.topic, Route: d.path,
 		Protocol: string(i.protocol), Envelope: d.envelope, Event: d.pending.message.event, Cause: d.last, Raw: d.sub.rawPayload == "true"})
 	d.world.engine.mu.Lock()
 	d.seq = seq
 	d.world.engine.mu.Unlock()
-	ctx = world.InDelivery(ctx, d.sub.app.id, seq)
+	ctx := world.InDelivery(i.ctx, d.sub.app.id, seq)
 	began := time.Now()
-	var o outcome
-	if i.protocol == world.ProtocolGRPC {
-		o = i.callGRPC(ctx, d)
-	} else {
-		o = i.callHTTP(ctx, d)
-	}
-	if ctx.Err() != nil && i.ctx.Err() == nil {
-		// The policy's timeout: whatever the app still answers comes too late.
-		o = outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: "timeout of the inbound policy"}
-	}
-	o.took, o.called = time.Since(began), true
+	o := i.within(ctx, d.sub.policy.Timeout, call)
+	o.took = time.Since(began)
 	return o
+}
+
+// within gives up on a call at the policy's timeout, whether the handler minds
+// its context or not: the next attempt then runs beside it, as with daprd.
+func (i *incarnation) within(ctx context.Context, timeout time.Duration, call func(context.Context) outcome) outcome {
+	if timeout <= 0 {
+		return call(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	answers := make(chan outcome, 1)
+	i.calls.Add(1)
+	go func() {
+		defer i.calls.Done()
+		defer cancel()
+		answers <- call(ctx)
+	}()
+	select {
+	case o := <-answers:
+		if ctx.Err() == nil || i.ctx.Err() != nil {
+			return o
+		}
+	case <-ctx.Done():
+	}
+	return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: "timeout of the inbound policy"}
+}
+
+// prepare makes the request, as far as that is possible without the app.
+func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, err error) {
+	with := withPubSub(d.pending.message.metadata, d.sub.component)
+	if i.protocol == world.ProtocolGRPC {
+		request, err := topicEventRequest(d)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range with {
+			if err := validMetadata(name, value); err != nil {
+				return nil, err
+			}
+		}
+		return func(ctx context.Context) outcome { return i.callGRPC(ctx, request, with) }, nil
+	}
+	for name, value := range with {
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("publish metadata %q: %q is no HTTP header", name, value)
+		}
+	}
+	return func(ctx context.Context) outcome { return i.callHTTP(ctx, d, with) }, nil
+}
+
+// validMetadata is grpc-go's own test of what it sends as a header: an illegal
+// one fails the call with Internal.
+//
+// Source: google.golang.org/grpc internal/metadata/metadata.go ValidatePair.
+func validMetadata(name, value string) error {
+	name = strings.ToLower(name)
+	if name == "" || strings.Trim(name, "0123456789abcdefghijklmnopqrstuvwxyz._-") != "" {
+		return status.Errorf(codes.Internal, "header key %q contains illegal characters not in [0-9a-z-_.]", name)
+	}
+	if strings.HasSuffix(name, "-bin") {
+		return nil
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
+		return status.Errorf(codes.Internal, "header key %q contains value with non-printable ASCII characters", name)
+	}
+	return nil
+}
+
+func codeOf(err error) int {
+	if s, ok := status.FromError(err); ok {
+		return int(s.Code())
+	}
+	return noCode
 }
 
 // callHTTP is a POST of the CloudEvent.
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/http/http.go Deliver.
-func (i *incarnation) callHTTP(ctx context.Context, d *delivery) outcome {
+func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string]string) outcome {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://app/"+strings.TrimPrefix(d.path, "/"), bytes.NewReader(d.envelope))
 	if err != nil {
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
 	}
-	for name, value := range withPubSub(d.pending.message.metadata, d.sub.component) {
+	for name, value := range with {
 		if !strings.EqualFold(name, "Content-Length") {
 			r.Header.Set(name, value)
 		}
@@ -130,6 +181,10 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery) outcome {
 	r.Header.Set("Content-Type", "application/cloudevents+json")
 	response, err := i.http.RoundTrip(r)
 	if err != nil {
+		var panicked *world.PanicError
+		if errors.As(err, &panicked) && panicked.Value != http.ErrAbortHandler { //nolint:errorlint // a value, as in net/http
+			d.world.recorder.Logf("the handler of %s panicked: %v\n%s", d.sub.app.id, panicked.Value, panicked.Frames())
+		}
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
 	}
 	defer response.Body.Close()
@@ -168,12 +223,9 @@ func byStatus(text string) outcome {
 // callGRPC is AppCallback.OnTopicEvent.
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/grpc/grpc.go Deliver.
-func (i *incarnation) callGRPC(ctx context.Context, d *delivery) outcome {
-	request, err := topicEventRequest(d)
-	if err != nil {
-		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
-	}
-	for name, value := range withPubSub(d.pending.message.metadata, d.sub.component) {
+func (i *incarnation) callGRPC(ctx context.Context, request *runtime.TopicEventRequest, with map[string]string) outcome {
+	ctx = world.ToldInMetadata(ctx)
+	for name, value := range with {
 		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
 	}
 	response, err := runtime.NewAppCallbackClient(i.conn).OnTopicEvent(ctx, request)

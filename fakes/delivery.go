@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/contract/resources"
 	"github.com/eventproof/eventproof/fakes/faults"
+	"github.com/eventproof/eventproof/fakes/world"
 )
 
 // delivery is one message on its way to one app: read once from the broker,
@@ -29,12 +31,12 @@ type delivery struct {
 	envelope []byte         // what the app gets
 	path     string
 	attempts int           // calls so far in this run of the policy
-	elapsed  time.Time     // when the policy began
+	taken    time.Time     // when a worker began with it; it holds the worker until the policy ends
 	interval time.Duration // of an exponential policy, next
 
 	// Of the call under way:
-	incarnation *incarnation
-	seq         int // of its delivered entry; 0 where the app is not called
+	incarnation *incarnation // nil where the app is down
+	seq         int          // of its delivered entry; 0 where the app is not called
 	outcome     outcome
 	stalled     bool
 	patience    *dueItem
@@ -45,12 +47,10 @@ type delivery struct {
 type outcome struct {
 	kind   outcomeKind
 	answer string // as the journal writes it
-	code   int    // HTTP status or gRPC code that a policy's matching looks at; -1: none, always retried
+	code   int    // HTTP status or gRPC code that a policy's matching looks at; noCode: always retried
 	grpc   bool
 	took   time.Duration
 	note   string
-	// called says that the app was called.
-	called bool
 }
 
 type outcomeKind int
@@ -65,67 +65,99 @@ const (
 	overdue                      // its lifetime has passed
 )
 
-func newDelivery(w *backend, sub *subscription, p *pending) *delivery {
-	g := w.broker.group(groupKey{topicKey{sub.component, sub.topic}, sub.app.consumer(sub.component)})
-	return &delivery{world: w, sub: sub, group: g, pending: p, last: p.message.seq}
+// noCode is the code of a failure without one: a matching list never excludes it.
+const noCode = -1
+
+// broken is what daprd sees of a connection that breaks: over HTTP an error
+// without a code, over gRPC Unavailable.
+func (d *delivery) broken(note string) outcome {
+	o := outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: note}
+	if d.sub.protocol == world.ProtocolGRPC {
+		o.code, o.grpc = int(codes.Unavailable), true
+	}
+	return o
 }
 
-// mayStart reports whether its app is there. The engine's lock is held.
+// mayStart reports whether a worker is free for it. The engine's lock is held.
 func (d *delivery) mayStart() bool {
-	return d.sub.app.incarnation != nil && d.sub.app.open < d.sub.concurrency
+	return !d.taken.IsZero() || d.again || d.sub.app.busy[d.sub.component] < d.sub.concurrency
 }
 
 // begin is called under the engine's lock when the delivery is chosen.
 func (d *delivery) begin() {
 	d.incarnation = d.sub.app.incarnation
-	d.incarnation.calls.Add(1)
+	if d.incarnation != nil {
+		d.incarnation.calls.Add(1)
+	}
 	d.world.under[d] = true
-	d.sub.app.open++
 	d.seq, d.outcome = 0, outcome{}
 	d.attempts++
 	d.pending.deliveries++
-	if d.elapsed.IsZero() {
-		d.elapsed = time.Now()
+	d.pending.open++
+	if d.taken.IsZero() {
+		d.taken = time.Now()
+		if !d.again {
+			d.pending.queued--
+			d.pending.read = d.taken // daprd's workers would not have let it wait: see reclaim
+			d.sub.app.busy[d.sub.component]++
+		}
 	}
 }
 
 // run makes the call. No lock is held.
 func (d *delivery) run() {
-	defer d.incarnation.calls.Done()
+	if d.incarnation != nil {
+		defer d.incarnation.calls.Done()
+	}
 	if d.event == nil {
 		if d.outcome = d.prepare(); d.outcome.kind != handled {
 			return
 		}
 	}
-	m := d.pending.message
-	app, topic := d.sub.app.id, d.sub.topic
-	rec := d.world.recorder
-	if d.again { // the fault that made it is enough
-		d.outcome = d.incarnation.call(d)
-		d.last = rec.Answer(d.seq, d.outcome.answer, d.outcome.took)
+	if d.incarnation == nil {
+		d.outcome = d.broken("the app is down")
 		return
 	}
-	if f, ok := faults.Strike[faults.FailDelivery](&d.world.armed, app, topic, m.event.ID, m.event.Identity); ok {
-		d.last = rec.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: app, PubSub: d.sub.component,
-			Topic: topic, Event: m.event, Fault: f.String(), Cause: d.last})
-		d.outcome = outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: "fault"}
-		return
+	var lost faults.LoseAnswer
+	losesAnswer := false
+	if m := d.pending.message; !d.again { // the fault that made a redelivery is enough
+		app, topic := d.sub.app.id, d.sub.topic
+		if f, ok := faults.Strike[faults.FailDelivery](&d.world.armed, app, topic, m.event.ID, m.event.Identity); ok {
+			d.last = d.record(journal.Entry{Kind: journal.FaultInjected, Fault: f.String()})
+			d.outcome = d.broken("fault")
+			return
+		}
+		lost, losesAnswer = faults.Strike[faults.LoseAnswer](&d.world.armed, app, topic, m.event.ID, m.event.Identity)
 	}
-	lost, losesAnswer := faults.Strike[faults.LoseAnswer](&d.world.armed, app, topic, m.event.ID, m.event.Identity)
 	d.outcome = d.incarnation.call(d)
-	if d.incarnation.fenced() {
-		d.outcome.kind, d.outcome.answer, d.outcome.code = failed, journal.NoAnswer, noCode
+	if d.seq == 0 {
+		return // the sidecar could not make the call
 	}
-	d.last = rec.Answer(d.seq, d.outcome.answer, d.outcome.took)
+	if d.incarnation.fenced() {
+		took := d.outcome.took
+		d.outcome = d.broken("the app ended")
+		d.outcome.took = took
+	}
+	d.answered()
 	if losesAnswer {
-		d.last = rec.Journal().Append(journal.Entry{Kind: journal.FaultInjected, SeenBy: journal.Engine, App: app, PubSub: d.sub.component,
-			Topic: topic, Event: m.event, Fault: lost.String(), Cause: d.seq})
-		d.outcome.kind, d.outcome.code = failed, noCode
+		d.last = d.seq
+		d.last = d.record(journal.Entry{Kind: journal.FaultInjected, Fault: lost.String()})
+		d.outcome = d.broken("fault")
 	}
 }
 
-// noCode is the code of a failure without one: a matching list never excludes it.
-const noCode = -1
+func (d *delivery) answered() {
+	d.last = d.world.recorder.Answer(d.seq, d.outcome.answer, d.outcome.took)
+}
+
+// abandoned is for a call whose goroutine the app ended: a test's FailNow in a
+// handler does that. net/http would close the connection.
+func (d *delivery) abandoned() {
+	d.outcome = d.broken("the handler ended its goroutine (runtime.Goexit, t.FailNow)")
+	if d.seq != 0 {
+		d.answered()
+	}
+}
 
 // prepare decodes the message and chooses the path.
 func (d *delivery) prepare() outcome {
@@ -136,7 +168,7 @@ func (d *delivery) prepare() outcome {
 	}
 	var event map[string]any
 	if raw {
-		event = d.world.fromRaw(m, d.sub.topic, d.sub.component)
+		event = d.world.fromRaw(m, d.sub.component, d.sub.topic)
 		if d.envelope, err = json.Marshal(event); err != nil {
 			return outcome{kind: unusable, note: err.Error()}
 		}
@@ -167,40 +199,18 @@ func (d *delivery) prepare() outcome {
 
 // finish decides what follows. The engine's lock is held.
 func (d *delivery) finish() {
-	d.sub.app.open--
+	d.pending.open--
 	delete(d.world.under, d)
 	if d.again {
 		d.world.again--
 		return
 	}
-	switch d.outcome.kind {
-	case handled:
-		d.settle()
-		d.handled()
-	case refused:
-		if !d.deadLetter() {
-			d.drop("the app answered DROP, and there is no dead letter topic")
-		}
-		d.settle()
-	case forgotten:
-		d.drop(d.outcome.answer + ": daprd 1.16 acknowledges it without a dead letter")
-		d.settle()
-	case overdue:
-		d.last = d.record(journal.Entry{Kind: journal.Expired})
-		d.deadLetter()
-		d.settle()
-	case unrouted:
-		if !d.deadLetter() {
-			d.drop(d.outcome.note)
-		}
-		d.settle()
-	case unusable:
-		if d.deadLetter() {
-			d.settle()
-		} else {
-			d.stay()
-		}
-	case failed:
+	// DROP is dead-lettered inside the policy, which tries again where that
+	// fails; only what comes after the policy is bound to processingTimeout.
+	if d.outcome.kind == refused && d.sub.deadLetter != "" && !d.deadLetter() {
+		d.outcome.kind, d.outcome.code = failed, noCode
+	}
+	if d.outcome.kind == failed {
 		if wait, ok := d.retry(); ok {
 			at := time.Now().Add(wait)
 			d.last = d.record(journal.Entry{Kind: journal.Retried, Due: d.world.recorder.Journal().Since(at)})
@@ -209,12 +219,53 @@ func (d *delivery) finish() {
 				delete(d.world.retries, d)
 				d.world.engine.ready = append(d.world.engine.ready, d)
 			})
-		} else if d.deadLetter() {
-			d.settle()
-		} else {
-			d.stay()
+			return
 		}
 	}
+	d.sub.app.busy[d.sub.component]--
+	switch d.outcome.kind {
+	case handled:
+		d.world.acknowledge(d)
+		d.handled()
+	case refused:
+		if d.sub.deadLetter == "" {
+			d.drop("the app answered DROP, and there is no dead letter topic")
+		}
+		d.world.acknowledge(d)
+	case forgotten:
+		d.drop(d.outcome.answer + ": daprd 1.16 acknowledges it without a dead letter")
+		d.world.acknowledge(d)
+	case overdue:
+		d.last = d.record(journal.Entry{Kind: journal.Expired})
+		d.deadLetter()
+		d.world.acknowledge(d)
+	case unrouted:
+		if !d.deadLetter() {
+			d.drop(d.outcome.note)
+		}
+		d.world.acknowledge(d)
+	case unusable, failed:
+		if d.expiredAtBroker() || !d.deadLetter() {
+			d.stay()
+			return
+		}
+		d.world.acknowledge(d)
+	}
+}
+
+// expiredAtBroker reports whether the component's own timeout of this message
+// has passed: what daprd publishes with it then, such as the dead letter of a
+// policy that ran longer, fails, and the message stays pending.
+//
+// Source: components-contrib v1.16.0 pubsub/redis/redis.go processMessage.
+func (d *delivery) expiredAtBroker() bool {
+	if !d.sub.reclaims() || time.Since(d.taken) < d.sub.processingTimeout {
+		return false
+	}
+	if d.sub.deadLetter != "" {
+		d.outcome.note = fmt.Sprintf("not dead-lettered: processingTimeout (%s) passed before the policy ended", d.sub.processingTimeout)
+	}
+	return true
 }
 
 // retry asks the inbound policy for another attempt and the wait before it.
@@ -241,31 +292,27 @@ func (d *delivery) retry() (time.Duration, bool) {
 	}
 	spread := r.RandomizationFactor * float64(d.interval)
 	wait := float64(d.interval) - spread + d.world.random.Float64()*2*spread
-	if r.MaxElapsedTime > 0 && time.Since(d.elapsed)+time.Duration(wait) > r.MaxElapsedTime {
+	if r.MaxElapsedTime > 0 && time.Since(d.taken)+time.Duration(wait) > r.MaxElapsedTime {
 		return 0, false
 	}
 	d.interval = time.Duration(math.Min(float64(d.interval)*r.Multiplier, float64(r.MaxInterval)*scale))
 	return time.Duration(wait), true
 }
 
-// settle acknowledges the message at the broker.
-func (d *delivery) settle() { d.world.acknowledge(d.group, d.pending, d.last) }
-
 // handled keeps the message for a redelivery, and makes those that are armed.
 func (d *delivery) handled() {
-	m := d.pending.message
-	if slices.ContainsFunc(d.group.handled, func(h handledMessage) bool { return h.message == m }) {
-		return // by an earlier delivery that was slow
-	}
-	h := handledMessage{m, d.seq}
-	d.group.handled = append(d.group.handled, h)
-	d.world.redeliveries = slices.DeleteFunc(d.world.redeliveries, func(f faults.Redeliver) bool {
-		if !f.Target().Matches(d.sub.app.id, d.sub.topic, m.event.ID, m.event.Identity) {
-			return false
+	h := handledMessage{d.pending.message, d.sub, d.seq}
+	for _, before := range d.group.handled {
+		if before.message == h.message {
+			return // by an earlier delivery that was slow
 		}
-		d.world.deliverAgain(d.group, h, f)
-		return f.Event != ""
-	})
+	}
+	d.group.handled = append(d.group.handled, h)
+	for _, armed := range d.world.redeliveries {
+		if armed.strikes(h) {
+			d.world.deliverAgain(d.group, h, armed.fault)
+		}
+	}
 }
 
 // drop records that the message is acknowledged though nobody handled it.
@@ -276,6 +323,9 @@ func (d *delivery) drop(why string) {
 // stay leaves the message pending: the component does not acknowledge it, and
 // claims it again later.
 func (d *delivery) stay() {
+	if !d.group.holds(d.pending) {
+		return // another delivery of it was acknowledged meanwhile
+	}
 	e := journal.Entry{Kind: journal.Pending, Note: d.outcome.note}
 	if d.sub.reclaims() {
 		e.Due = d.world.recorder.Journal().Since(d.sub.reclaimAfter(d.pending.read))
@@ -300,7 +350,7 @@ func (d *delivery) deadLetter() bool {
 	m.metadata = withPubSub(m.metadata, d.sub.component)
 	m.seq = d.last
 	m.depth++
-	d.world.append(topicKey{d.sub.component, d.sub.deadLetter}, &m)
+	d.world.append(topicKey{d.group.redis, d.sub.deadLetter}, &m)
 	return true
 }
 

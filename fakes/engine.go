@@ -171,8 +171,23 @@ func (e *engine) choose() int {
 func (e *engine) work(d *delivery) {
 	defer e.running.Done()
 	for ok := true; ok; {
-		d.run()
+		if !e.call(d) {
+			return
+		}
+		d, ok = <-e.workers
+	}
+}
+
+// call makes one call and draws the conclusions, also where the app's code ends
+// the goroutine. It reports whether the engine goes on.
+func (e *engine) call(d *delivery) (on bool) {
+	returned := false
+	defer func() {
+		if !returned {
+			d.abandoned()
+		}
 		e.mu.Lock()
+		defer e.mu.Unlock()
 		e.open--
 		if d.stalled {
 			e.stalled--
@@ -182,13 +197,11 @@ func (e *engine) work(d *delivery) {
 		d.finish()
 		e.start()
 		e.wake()
-		closed := e.closed
-		e.mu.Unlock()
-		if closed {
-			return
-		}
-		d, ok = <-e.workers
-	}
+		on = !e.closed
+	}()
+	d.run()
+	returned = true
+	return on
 }
 
 // wake tells those who wait that something changed. The lock is held.
@@ -216,12 +229,12 @@ func (e *engine) wait(ctx context.Context, done func() bool) error {
 }
 
 // close stops the engine: nothing starts any more. It returns when all calls
-// have returned.
-func (e *engine) close() {
+// have returned or, where one does not, after a while with false.
+func (e *engine) close() bool {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
-		return
+		return true
 	}
 	e.closed = true
 	if e.timer != nil {
@@ -230,5 +243,41 @@ func (e *engine) close() {
 	e.wake()
 	e.mu.Unlock()
 	close(e.workers)
-	e.running.Wait()
+	return waitFor(&e.running)
+}
+
+// abandon closes the engine without waiting for a call that does not return:
+// that was waited for already.
+func (e *engine) abandon() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.closed = true
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	close(e.workers)
+	e.wake()
+}
+
+// goodbye is how long an app's handlers may take to end after their context did.
+const goodbye = 10 * time.Second
+
+// waitFor waits for goodbye at most, and reports whether all are done.
+func waitFor(all *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	timeout := time.NewTimer(goodbye)
+	defer timeout.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timeout.C:
+		return false
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"time"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc/codes"
@@ -35,14 +37,15 @@ func (w *backend) subscriptions(ctx context.Context, a *app, i *incarnation) ([]
 	if err != nil {
 		return nil, err
 	}
+	type key struct{ component, topic string }
 	var subs []*subscription
-	taken := make(map[topicKey]bool)
+	taken := make(map[key]bool)
+	slices.Reverse(programmatic) // of two to one topic the app's last stands
 	for _, s := range append(programmatic, declared...) {
-		key := topicKey{s.component, s.topic}
-		if taken[key] {
+		if taken[key{s.component, s.topic}] {
 			continue
 		}
-		taken[key] = true
+		taken[key{s.component, s.topic}] = true
 		c, ok := a.components[s.component]
 		if !ok {
 			// daprd logs it and does without: the app would wait for ever.
@@ -53,14 +56,20 @@ func (w *backend) subscriptions(ctx context.Context, a *app, i *incarnation) ([]
 		}
 		subs = append(subs, s)
 	}
+	slices.SortStableFunc(subs, func(a, b *subscription) int { return slices.Index(programmatic, b) - slices.Index(programmatic, a) })
 	return subs, nil
 }
+
+// askTimeout is how long an app may take to state its subscriptions.
+const askTimeout = 10 * time.Second
 
 // askHTTP is GET /dapr/subscribe. 404 means none; daprd logs any other status
 // than 200 and does without.
 //
 // Source: dapr v1.16.0 pkg/runtime/pubsub/subscriptions.go GetSubscriptionsHTTP.
 func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("the app does not answer GET /dapr/subscribe within %s", askTimeout))
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/dapr/subscribe", http.NoBody)
 	if err != nil {
 		return nil, err
@@ -69,7 +78,7 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 	r.Header.Set("dapr-app-id", a.id)
 	response, err := i.http.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return nil, because(ctx, err)
 	}
 	defer response.Body.Close()
 	switch response.StatusCode {
@@ -129,12 +138,15 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 //
 // Source: dapr v1.16.0 pkg/runtime/pubsub/subscriptions.go GetSubscriptionsGRPC.
 func askGRPC(ctx context.Context, i *incarnation) ([]*subscription, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout,
+		fmt.Errorf("the gRPC app does not answer ListTopicSubscriptions within %s: is its service started (go service.Start())?", askTimeout))
+	defer cancel()
 	response, err := runtime.NewAppCallbackClient(i.conn).ListTopicSubscriptions(ctx, &emptypb.Empty{})
 	if status.Code(err) == codes.Unimplemented {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, because(ctx, err)
 	}
 	var subs []*subscription
 	for _, item := range response.GetSubscriptions() {
@@ -159,4 +171,12 @@ func askGRPC(ctx context.Context, i *incarnation) ([]*subscription, error) {
 		subs = append(subs, s)
 	}
 	return subs, nil
+}
+
+// because prefers what the context says to what came of it.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
 }

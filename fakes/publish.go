@@ -83,7 +83,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
-	w.append(topicKey{p.pubsub, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, raw: raw, depth: w.depthUnder(seq)})
+	w.append(topicKey{a.components[p.pubsub].redis, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, depth: w.depthUnder(seq)})
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil

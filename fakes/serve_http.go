@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -38,7 +39,8 @@ func (s *sidecar) servePublish(w http.ResponseWriter, r *http.Request) {
 		writeError(w, publishFailed(chi.URLParam(r, "pubsub"), chi.URLParam(r, "*"), err))
 		return
 	}
-	if err := s.world.publish(s.app, publishCall{pubsub: chi.URLParam(r, "pubsub"), topic: chi.URLParam(r, "*"),
+	pubsub, topic := named(r)
+	if err := s.world.publish(s.app, publishCall{pubsub: pubsub, topic: topic,
 		contentType: r.Header.Get("Content-Type"), data: body, metadata: queryMetadata(r), protocol: "http"}); err != nil {
 		writeError(w, err)
 		return
@@ -53,7 +55,7 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 		ContentType string            `json:"contentType"`
 		Metadata    map[string]string `json:"metadata"`
 	}
-	pubsub, topic := chi.URLParam(r, "pubsub"), chi.URLParam(r, "*")
+	pubsub, topic := named(r)
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&in); err != nil {
 		writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_UNMARSHAL_EVENTS", "when unmarshaling the request", err))
 		return
@@ -72,6 +74,18 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// named are the pubsub and the topic of a request's path.
+func named(r *http.Request) (pubsub, topic string) {
+	unescaped := func(name string) string {
+		text := chi.URLParam(r, name)
+		if plain, err := url.PathUnescape(text); err == nil {
+			return plain
+		}
+		return text
+	}
+	return unescaped("pubsub"), unescaped("*")
 }
 
 // eventBytes is the payload of a bulk entry by its content type.

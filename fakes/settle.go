@@ -46,6 +46,12 @@ func (w *backend) Settle(ctx context.Context) error {
 		return &world.PendingError{Events: held, After: cfg.Horizon.String()}
 	}
 	if err != nil {
+		w.engine.mu.Lock()
+		held, _ := w.held(0, time.Time{})
+		w.engine.mu.Unlock()
+		if len(held) > 0 {
+			return fmt.Errorf("settle: %w; until then %w", err, &world.PendingError{Events: held, After: "the context ended"})
+		}
 		return fmt.Errorf("settle: %w", err)
 	}
 	if pending != nil {
@@ -58,36 +64,35 @@ var errHorizon = errors.New("the horizon has passed")
 
 // busy reports whether a call is open or could start.
 func (w *backend) busy() bool {
-	if w.engine.open > 0 || w.again > 0 {
-		return true
-	}
-	return slices.ContainsFunc(w.engine.ready, func(d *delivery) bool { return d.sub.app.incarnation != nil })
+	return w.engine.open > 0 || w.again > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
 }
 
 // held is what the broker still holds for somebody who reads, and whether
 // waiting may change that: hopeful is true while one of them is due before the
 // deadline and has not been redelivered often enough.
 func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEvent, hopeful bool) {
-	waiting := make(map[*pending]*delivery)
-	for d := range w.retries {
-		waiting[d.pending] = d
+	waiting := make(map[*pending]*delivery) // the one that is due first
+	for d, due := range w.retries {
+		if other := waiting[d.pending]; other == nil || due.Before(w.retries[other]) || due.Equal(w.retries[other]) && d.attempts > other.attempts {
+			waiting[d.pending] = d
+		}
 	}
-	open := w.engine.open > 0
 	for _, g := range w.broker.order {
-		if g.sub == nil {
+		if len(g.subs) == 0 {
 			continue
 		}
+		sub := g.subs[0]
 		for _, p := range g.pending {
-			e := world.PendingEvent{App: g.sub.app.id, PubSub: g.component, Topic: g.topicKey.topic, Event: p.message.event,
-				Deliveries: p.deliveries, Open: open && waiting[p] == nil}
+			e := world.PendingEvent{App: sub.app.id, PubSub: sub.component, Topic: sub.topic, Event: p.message.event,
+				Deliveries: p.deliveries, Open: p.open > 0}
 			var due time.Time
 			given := p.rounds >= rounds
 			if d := waiting[p]; d != nil {
 				due = w.retries[d]
 				r := d.sub.policy.Retry
 				given = r.MaxRetries < 0 && d.attempts > rounds || r.MaxRetries >= 0 && p.rounds > rounds
-			} else if g.sub.reclaims() {
-				due = g.sub.reclaimAfter(p.read)
+			} else if sub.reclaims() {
+				due = sub.reclaimAfter(p.read)
 			} else {
 				given = true // it stays for ever
 			}

@@ -38,7 +38,8 @@ type rule struct {
 }
 
 // newRule compiles a routing rule as daprd does: every name in it that CEL does
-// not know is a variable of any type; only "event" is ever set.
+// not know becomes a variable of any type. Only "event" is ever set, so a rule
+// with another name compiles and fails at each event.
 //
 // Source: dapr v1.16.0 pkg/expr/expr.go.
 func newRule(match, path string) (rule, error) {
@@ -46,16 +47,31 @@ func newRule(match, path string) (rule, error) {
 	if r.match == "" {
 		return r, nil
 	}
-	env, err := cel.NewEnv(cel.Variable("event", cel.DynType))
-	if err != nil {
-		return r, err
+	declared := map[string]bool{"event": true}
+	variables := []cel.EnvOption{cel.Variable("event", cel.DynType)}
+	for {
+		env, err := cel.NewEnv(variables...)
+		if err != nil {
+			return r, err
+		}
+		ast, issues := env.Compile(r.match)
+		if issues.Err() == nil {
+			r.program, err = env.Program(ast)
+			return r, err
+		}
+		more := false
+		for _, issue := range issues.Errors() {
+			const undeclared = "undeclared reference to '"
+			name, found := strings.CutPrefix(issue.Message, undeclared)
+			if name, _, _ = strings.Cut(name, "'"); found && !declared[name] {
+				declared[name], more = true, true
+				variables = append(variables, cel.Variable(name, cel.DynType))
+			}
+		}
+		if !more {
+			return r, fmt.Errorf("routing rule %q: %w", r.match, issues.Err())
+		}
 	}
-	ast, issues := env.Compile(r.match)
-	if issues.Err() != nil {
-		return r, fmt.Errorf("routing rule %q: %w", r.match, issues.Err())
-	}
-	r.program, err = env.Program(ast)
-	return r, err
 }
 
 // route is the path for an event; ok is false where no rule matches, which

@@ -30,13 +30,32 @@ type delivery struct {
 const (
 	causeApp = "eventproof-delivered-to"
 	causeSeq = "eventproof-delivery"
+	// sentByTest is on calls of World.Send and SendFrom.
+	sentByTest = "eventproof-sent-by-test"
 )
+
+// ToldInMetadata adds the delivery to the metadata of a call of a gRPC app: a
+// Go SDK handler finds it in its context, and passes it on with that.
+func ToldInMetadata(ctx context.Context) context.Context {
+	if d, ok := ctx.Value(inDelivery{}).(delivery); ok {
+		return metadata.AppendToOutgoingContext(ctx, causeApp, d.app, causeSeq, strconv.Itoa(d.seq))
+	}
+	return ctx
+}
+
+// byTest marks what a test publishes itself; see [World.SendFrom].
+type byTest struct{}
 
 // CarryCause is for a sidecar's client connection: it sends along in whose
 // course a call is made.
 func CarryCause(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if d, ok := ctx.Value(inDelivery{}).(delivery); ok {
 		ctx = metadata.AppendToOutgoingContext(ctx, causeApp, d.app, causeSeq, strconv.Itoa(d.seq))
+	} else if in, ok := metadata.FromIncomingContext(ctx); ok && len(in.Get(causeApp)) == 1 && len(in.Get(causeSeq)) == 1 {
+		ctx = metadata.AppendToOutgoingContext(ctx, causeApp, in.Get(causeApp)[0], causeSeq, in.Get(causeSeq)[0])
+	}
+	if ctx.Value(byTest{}) != nil {
+		ctx = metadata.AppendToOutgoingContext(ctx, sentByTest, "1")
 	}
 	return invoke(ctx, method, req, reply, conn, opts...)
 }
@@ -47,17 +66,25 @@ func WithoutCause(in metadata.MD) metadata.MD {
 	rest := in.Copy()
 	rest.Delete(causeApp)
 	rest.Delete(causeSeq)
+	rest.Delete(sentByTest)
 	return rest
 }
 
+// Unknown is a cause that nobody could tell, and that is not to be guessed.
+const Unknown = -1
+
 // TakeCause is for a sidecar's server: the entry of the delivery in whose course
-// a call with this metadata is made, 0 where it is not known.
+// a call with this metadata is made, 0 where it is not known, [Unknown] where the
+// test itself made it.
 // A call made through another app's sidecar is recorded as a violation: the Go
 // SDK's NewClient gives one client to a whole process, so that in one process
 // every app would publish as the first.
 func (r *Recorder) TakeCause(sidecarOf string, in metadata.MD) (seq int) {
 	apps, seqs := in.Get(causeApp), in.Get(causeSeq)
 	if len(apps) == 0 || len(seqs) == 0 {
+		if len(in.Get(sentByTest)) > 0 {
+			return Unknown
+		}
 		return 0
 	}
 	seq, err := strconv.Atoi(seqs[0])

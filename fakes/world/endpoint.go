@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"reflect"
 
 	"github.com/dapr/go-sdk/service/common"
 	"github.com/go-chi/chi/v5"
@@ -59,13 +60,21 @@ func HTTP(handler http.Handler) Endpoint {
 // address [NoPort] listening fails at once and opens no port, so Start is
 // called here for what it registers.
 func HTTPService(service common.Service, mux *chi.Mux) Endpoint {
-	err := service.Start()
-	if err == nil || errors.Is(err, http.ErrServerClosed) {
-		return Endpoint{err: errors.New("world.HTTPService: the service listens on a port of its own; make it with NewServiceWithMux(world.NoPort, mux)")}
+	const remedy = "make it with daprhttp.NewServiceWithMux(world.NoPort, mux), and give the same mux here"
+	if mux == nil {
+		return Endpoint{err: errors.New("world.HTTPService: the mux is nil; " + remedy)}
 	}
-	var address *net.OpError
-	if !errors.As(err, &address) {
-		return Endpoint{err: fmt.Errorf("world.HTTPService: start service: %w", err)}
+	// Start would block on a port that can be opened. The SDK's service does
+	// not say its address; it is a field of that name.
+	if v := reflect.Indirect(reflect.ValueOf(service)); v.Kind() == reflect.Struct {
+		if address := v.FieldByName("address"); address.Kind() == reflect.String && address.String() != NoPort {
+			return Endpoint{err: fmt.Errorf("world.HTTPService: the service listens on %s; %s", address.String(), remedy)}
+		}
+	}
+	err := service.Start()
+	var failed *net.OpError
+	if !errors.As(err, &failed) {
+		return Endpoint{err: fmt.Errorf("world.HTTPService: start service: %w; %s", err, remedy)}
 	}
 	return HTTP(mux)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 )
 
 // handlerTransport calls an http.Handler as net/http's server would, without a
@@ -29,6 +30,21 @@ func (p *PanicError) Error() string {
 	return fmt.Sprintf("%v: its handler panicked: %v", ErrReset, p.Value)
 }
 func (p *PanicError) Unwrap() error { return ErrReset }
+
+// Frames are the first frames of the stack below the panic, the app's own.
+func (p *PanicError) Frames() string {
+	lines := strings.Split(strings.TrimSpace(string(p.Stack)), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic(") {
+			lines = lines[min(i+2, len(lines)):] // the call and its place
+			break
+		}
+	}
+	if len(lines) > 16 {
+		lines = append(lines[:16], "…")
+	}
+	return strings.Join(lines, "\n")
+}
 
 func (t handlerTransport) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 	if r.Body == nil {

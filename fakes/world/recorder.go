@@ -3,6 +3,7 @@ package world
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -22,20 +23,23 @@ type Recorder struct {
 	journal   *journal.Journal
 	observer  journal.Observer
 
+	logMu sync.Mutex
+	log   func(format string, args ...any) // nil outside a test, and once the world is closed
+
 	mu         sync.Mutex
 	open       map[string][]int       // app -> seq of its deliveries without an answer
 	delivered  map[int]openDelivery   // seq -> what was delivered
 	attempts   map[deliveryKey]int    // how often it was delivered so far
-	published  map[publicationKey]int // seq of the published entry
+	published  map[publicationKey]int // seq of the latest published entry, on its topic and, with topic "", at all
 	deadLetter map[topicKey]bool      // topics that are a dead letter topic of somebody
-	carried    map[string]bool        // events whose data the journal holds, by id
+	carried    map[string]uint64      // what data of an event the journal holds, by id, as a hash
 	violations []contract.Violation
 	expected   map[string]bool
 	claimed    map[violationKey]bool
 }
 
 type topicKey struct{ pubsub, topic string }
-type publicationKey struct{ pubsub, id string }
+type publicationKey struct{ pubsub, topic, id string }
 type deliveryKey struct{ app, pubsub, topic, id string }
 type violationKey struct {
 	rule, app, pointer, got string
@@ -55,7 +59,7 @@ func newRecorder(cfg Config, set *resources.Set, j *journal.Journal, observer jo
 		cfg: cfg, resources: set, journal: j, observer: observer,
 		open: make(map[string][]int), delivered: make(map[int]openDelivery),
 		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]int),
-		deadLetter: make(map[topicKey]bool), carried: make(map[string]bool), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
+		deadLetter: make(map[topicKey]bool), carried: make(map[string]uint64), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
 	}
 	for _, c := range cfg.Contracts.Contracts() {
 		for _, consumer := range c.Consumers {
@@ -86,8 +90,46 @@ type Subscription struct {
 	Kind                                string // declarative | programmatic | streaming
 }
 
+// Logf writes to the test's log, if there is one and it still runs.
+func (r *Recorder) Logf(format string, args ...any) {
+	r.logMu.Lock()
+	defer r.logMu.Unlock()
+	if r.log != nil {
+		r.log(format, args...)
+	}
+}
+
+// mute ends logging: a test that has ended panics on it.
+func (r *Recorder) mute() {
+	r.logMu.Lock()
+	defer r.logMu.Unlock()
+	r.log = nil
+}
+
+// overridden names the declarative subscription that an app's own one to the
+// same topic makes void, which daprd does without a word.
+//
+// Source: dapr v1.16.0 pkg/runtime/compstore/subscriptions.go.
+func (r *Recorder) overridden(s Subscription) {
+	if s.Kind != "programmatic" {
+		return
+	}
+	for _, d := range r.resources.For(s.App).Subscriptions {
+		if d.PubSub != s.PubSub || d.Topic != s.Topic {
+			continue
+		}
+		what := fmt.Sprintf("%s: %s subscribes to %s/%s itself: this subscription is not used", d.Place, s.App, s.PubSub, s.Topic)
+		if d.DeadLetterTopic != s.DeadLetterTopic {
+			what += fmt.Sprintf(", nor its deadLetterTopic %q; the app states %q", d.DeadLetterTopic, s.DeadLetterTopic)
+		}
+		r.journal.SetHead(func(h *journal.Head) { h.Warnings = append(slices.Clone(h.Warnings), what) })
+		r.Logf("daprd ignores: %s", what)
+	}
+}
+
 // Subscribe records an active subscription.
 func (r *Recorder) Subscribe(s Subscription, seenBy journal.Observer) {
+	r.overridden(s)
 	if s.DeadLetterTopic != "" {
 		r.mu.Lock()
 		r.deadLetter[topicKey{s.PubSub, s.DeadLetterTopic}] = true
@@ -123,8 +165,11 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 			event = r.Catalog().Ref(e)
 		}
 	}
+	sent := p.Cause == Unknown
 	r.mu.Lock()
-	if p.Cause == 0 {
+	if sent {
+		p.Cause = 0
+	} else if p.Cause == 0 {
 		if open := r.open[p.App]; len(open) == 1 {
 			p.Cause = open[0]
 		}
@@ -134,7 +179,8 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	r.carry(&entry, p.Envelope, p.Raw)
 	seq = r.journal.Append(entry)
 	if event.ID != "" {
-		r.published[publicationKey{p.PubSub, event.ID}] = seq
+		r.published[publicationKey{p.PubSub, p.Topic, event.ID}] = seq
+		r.published[publicationKey{p.PubSub, "", event.ID}] = seq
 	}
 	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
 	r.mu.Unlock()
@@ -144,18 +190,20 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	switch {
 	case p.Raw:
 		if c, _, _ := r.Catalog().Find(contract.Event{PubSub: p.PubSub, Topic: p.Topic}); c == nil || c.Schema != "none" {
-			r.violateAll(seq, p.App, event, p.Topic, "published", r.Catalog().CheckData(p.PubSub, p.Topic, "", p.Envelope))
+			r.violateAll(seq, p.App, event, r.Catalog().CheckData(p.PubSub, p.Topic, "", p.Envelope))
 		}
 	case err != nil:
-		r.violateAll(seq, p.App, event, p.Topic, "published", []contract.Violation{{Rule: contract.RuleAttribute, What: err.Error()}})
+		r.violateAll(seq, p.App, event, []contract.Violation{{Rule: contract.RuleAttribute, What: err.Error()}})
 	case !deadLetter:
-		r.violateAll(seq, p.App, event, p.Topic, "published", r.Catalog().Check(e))
-		r.checkProducer(seq, p.App, e, event)
+		r.violateAll(seq, p.App, event, r.Catalog().Check(e))
+		r.checkProducer(seq, p.App, e, event, sent)
 	}
 	return seq, event
 }
 
-func (r *Recorder) checkProducer(seq int, app string, e contract.Event, event contract.Ref) {
+// checkProducer holds the publisher against the contract; an event that the test
+// sends may be of a version that the producer has left behind.
+func (r *Recorder) checkProducer(seq int, app string, e contract.Event, event contract.Ref, sent bool) {
 	c, version, _ := r.Catalog().Find(e)
 	if c == nil || len(c.Producers) == 0 || app == Tester {
 		return
@@ -166,14 +214,14 @@ func (r *Recorder) checkProducer(seq int, app string, e contract.Event, event co
 		for i, p := range c.Producers {
 			names[i] = p.App
 		}
-		r.violateAll(seq, app, event, e.Topic, "published", []contract.Violation{{Rule: contract.RuleProducer, Place: c.Producers[0].Place,
+		r.violateAll(seq, app, event, []contract.Violation{{Rule: contract.RuleProducer, Place: c.Producers[0].Place,
 			What: fmt.Sprintf("%s publishes %s, which the contract does not let it", app, c.Event),
 			Want: "a producer named in the contract: " + strings.Join(names, ", "), Got: app}})
 		return
 	}
 	draft := slices.ContainsFunc(c.Versions, func(v contract.Version) bool { return v.Name == version && v.Status == "draft" })
-	if p := c.Producers[i]; version != "" && !draft && len(p.Versions) > 0 && !slices.Contains(p.Versions, version) {
-		r.violateAll(seq, app, event, e.Topic, "published", []contract.Violation{{Rule: contract.RuleVersion, Place: p.Place,
+	if p := c.Producers[i]; version != "" && !draft && !sent && len(p.Versions) > 0 && !slices.Contains(p.Versions, version) {
+		r.violateAll(seq, app, event, []contract.Violation{{Rule: contract.RuleVersion, Place: p.Place,
 			What: fmt.Sprintf("%s publishes version %s of %s, which the contract does not let it", app, version, c.Event),
 			Want: "one of its versions: " + strings.Join(p.Versions, ", "), Got: version}})
 	}
@@ -213,7 +261,10 @@ func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
 	r.mu.Lock()
 	r.attempts[key]++
 	attempt = r.attempts[key]
-	known := r.published[publicationKey{d.PubSub, d.Event.ID}]
+	known := r.published[publicationKey{d.PubSub, d.Topic, d.Event.ID}]
+	if known == 0 { // dead-lettered from another topic
+		known = r.published[publicationKey{d.PubSub, "", d.Event.ID}]
+	}
 	if d.Cause == 0 {
 		d.Cause = known
 	}
@@ -232,7 +283,7 @@ func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
 		}
 		if err == nil {
 			if known == 0 { // not seen, and so not checked, when it was published
-				r.violateAll(seq, d.App, d.Event, d.Topic, "delivered", r.Catalog().Check(e))
+				r.violateAll(seq, d.App, d.Event, r.Catalog().Check(e))
 			}
 			r.checkConsumer(seq, d.App, e, d.Event)
 		}
@@ -250,7 +301,7 @@ func (r *Recorder) checkConsumer(seq int, app string, e contract.Event, event co
 		return
 	}
 	if p := c.Consumers[i]; len(p.Versions) > 0 && !slices.Contains(p.Versions, version) {
-		r.violateAll(seq, app, event, e.Topic, "delivered", []contract.Violation{{Rule: contract.RuleVersion, Place: p.Place,
+		r.violateAll(seq, app, event, []contract.Violation{{Rule: contract.RuleVersion, Place: p.Place,
 			What: fmt.Sprintf("%s gets version %s of %s, which it does not say it reads", app, version, c.Event),
 			Want: "one of its versions: " + strings.Join(p.Versions, ", "), Got: version}})
 	}
@@ -283,7 +334,7 @@ func (r *Recorder) Open() int {
 func (r *Recorder) PublishedSeq(pubsub, id string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.published[publicationKey{pubsub, id}]
+	return r.published[publicationKey{pubsub, "", id}]
 }
 
 // carry puts the event's data on its first entry. Callers hold r.mu.
@@ -292,10 +343,12 @@ func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw bool) {
 		return
 	}
 	if id := entry.Event.ID; id != "" {
-		if r.carried[id] {
+		h := fnv.New64a()
+		h.Write(envelope)
+		if r.carried[id] == h.Sum64() {
 			return
 		}
-		r.carried[id] = true
+		r.carried[id] = h.Sum64()
 	}
 	if !raw && json.Valid(envelope) {
 		entry.Data = envelope
@@ -329,15 +382,11 @@ func (r *Recorder) Violate(cause int, v contract.Violation) {
 	r.journal.Append(journal.Entry{Kind: journal.ViolationFound, SeenBy: r.observer, App: v.App, Event: v.Event, Cause: cause, Note: v.Rule})
 }
 
-func (r *Recorder) violateAll(seq int, app string, event contract.Ref, topic, did string, found []contract.Violation) {
+// violateAll records what is wrong with the event of the entry seq.
+func (r *Recorder) violateAll(seq int, app string, event contract.Ref, found []contract.Violation) {
 	for _, v := range found {
 		v.App, v.Event = app, event
-		at := r.journal.Entries()[seq-1].At.Round(time.Millisecond)
-		preposition := "by"
-		if did == "delivered" {
-			preposition = "to"
-		}
-		v.Trace = []string{fmt.Sprintf("t=%s  %s  %s on %s  %s %s", at, did, event, topic, preposition, app)}
+		v.Trace = journal.Story(r.journal.Entries()[:seq], event)
 		r.Violate(seq, v)
 	}
 }

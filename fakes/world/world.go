@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -41,8 +42,11 @@ type World struct {
 type StartFunc func(ctx context.Context, s Sidecar) (Endpoint, error)
 
 type app struct {
-	id        string
-	start     StartFunc
+	id    string
+	start StartFunc
+	ready chan struct{} // closed when the first incarnation runs, or could not
+
+	changing  sync.Mutex // held while an incarnation begins or ends
 	cancel    context.CancelFunc
 	sidecar   Sidecar
 	endpoint  Endpoint
@@ -67,6 +71,9 @@ func Open(ctx context.Context, t testing.TB, name string, cfg Config, observer j
 		head.Warnings = append(head.Warnings, fmt.Sprintf("%s: %s: %s", w.Place, w.Rule, w.What))
 	}
 	w := &World{t: t, recorder: newRecorder(cfg, set, journal.New(head), observer), apps: make(map[string]*app)}
+	if t != nil {
+		w.recorder.log = t.Logf
+	}
 	w.backend, err = open(ctx, w.recorder)
 	if err != nil {
 		return nil, err
@@ -113,33 +120,47 @@ func (w *World) AttachContext(ctx context.Context, appID string, start StartFunc
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
-		return errors.New("the world is closed")
+		return errClosed
 	}
 	if _, ok := w.apps[appID]; ok {
 		w.mu.Unlock()
-		return fmt.Errorf("app %q is attached already; Restart starts it anew", appID)
+		return fmt.Errorf("app %q %w; Restart starts it anew", appID, errAttached)
 	}
-	a := &app{id: appID, start: start}
+	a := &app{id: appID, start: start, ready: make(chan struct{})}
 	w.apps[appID] = a
 	w.order = append(w.order, appID)
 	w.mu.Unlock()
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	defer close(a.ready)
 	if err := w.begin(ctx, a); err != nil {
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		delete(w.apps, appID)
-		w.order = w.order[:len(w.order)-1]
-		w.mu.Unlock()
+		w.order = slices.DeleteFunc(w.order, func(id string) bool { return id == appID })
 		return err
 	}
 	return nil
 }
 
-// begin starts one incarnation.
+var (
+	errClosed   = errors.New("the world is closed")
+	errAttached = errors.New("is attached already")
+)
+
+// begin starts one incarnation. The app's changing is held.
 func (w *World) begin(ctx context.Context, a *app) (err error) {
 	s, err := w.backend.Sidecar(ctx, a.id)
 	if err != nil {
 		return fmt.Errorf("start sidecar: %w", err)
 	}
+	w.mu.Lock()
 	a.sidecar = s
+	closed := w.closed
+	w.mu.Unlock()
+	if closed {
+		return errors.Join(errClosed, w.end(context.WithoutCancel(ctx), a))
+	}
 	a.incarnate++
 	w.recorder.journal.Append(journal.Entry{Kind: journal.Started, SeenBy: w.recorder.observer, App: a.id, Attempt: a.incarnate})
 	appCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -194,6 +215,14 @@ func (w *World) Restart(ctx context.Context, appID string) error {
 	if err != nil {
 		return err
 	}
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	w.mu.Lock()
+	closed := w.closed
+	w.mu.Unlock()
+	if closed {
+		return errClosed
+	}
 	if err := w.end(ctx, a); err != nil {
 		return fmt.Errorf("stop %s: %w", appID, err)
 	}
@@ -209,30 +238,40 @@ func (w *World) app(appID string) (*app, error) {
 	if a, ok := w.apps[appID]; ok {
 		return a, nil
 	}
+	if len(w.order) == 0 {
+		return nil, fmt.Errorf("no app is attached, and so no %q; call Attach first", appID)
+	}
 	return nil, fmt.Errorf("no app %q is attached; attached are %v", appID, w.order)
 }
 
 // Sidecar is that of an attached app. An app that is not attached gets one to
 // publish through, as if it had been attached with [None].
 func (w *World) Sidecar(ctx context.Context, appID string) (Sidecar, error) {
-	if a, err := w.app(appID); err == nil {
-		return a.sidecar, nil
+	for {
+		a, err := w.app(appID)
+		if err == nil {
+			select {
+			case <-a.ready:
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+			w.mu.Lock()
+			s := a.sidecar
+			w.mu.Unlock()
+			return s, nil
+		}
+		err = w.AttachContext(ctx, appID, func(context.Context, Sidecar) (Endpoint, error) { return None, nil })
+		if err != nil && !errors.Is(err, errAttached) { // by another goroutine, just now
+			return nil, err
+		}
 	}
-	if err := w.AttachContext(ctx, appID, func(context.Context, Sidecar) (Endpoint, error) { return None, nil }); err != nil {
-		return nil, err
-	}
-	a, err := w.app(appID)
-	if err != nil {
-		return nil, err
-	}
-	return a.sidecar, nil
 }
 
 // Apps are the ids of the attached apps, in the order of attachment.
 func (w *World) Apps() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.order...)
+	return slices.Clone(w.order)
 }
 
 // Tester is the app id of [World.Send] where no contract names a producer.
@@ -281,7 +320,7 @@ func (w *World) SendFrom(ctx context.Context, appID string, e contract.Event) er
 	if err != nil {
 		return fmt.Errorf("send event: %w", err)
 	}
-	if err := s.Client().PublishEvent(ctx, e.PubSub, e.Topic, data,
+	if err := s.Client().PublishEvent(context.WithValue(ctx, byTest{}, true), e.PubSub, e.Topic, data,
 		client.PublishEventWithContentType(contentType), client.PublishEventWithMetadata(metadata)); err != nil {
 		return fmt.Errorf("send event: %w", err)
 	}
@@ -293,7 +332,15 @@ const DefaultPubSub = "pubsub"
 
 // Settle waits until nothing is in flight and nothing is due. What can never
 // settle is reported as [ErrPending].
-func (w *World) Settle(ctx context.Context) error { return w.backend.Settle(ctx) }
+func (w *World) Settle(ctx context.Context) error {
+	w.mu.Lock()
+	closed := w.closed
+	w.mu.Unlock()
+	if closed {
+		return errClosed
+	}
+	return w.backend.Settle(ctx)
+}
 
 // Inject arms a fault, or performs it where it can strike at once. What this
 // world cannot do is refused with an error that is [errors.ErrUnsupported].
@@ -352,27 +399,41 @@ func (w *World) Close() error {
 	ctx := context.Background()
 	var errs []error
 	for i := len(order) - 1; i >= 0; i-- {
-		if err := w.end(ctx, w.apps[order[i]]); err != nil {
+		a, err := w.app(order[i])
+		if err != nil {
+			continue // it could not be attached after all
+		}
+		a.changing.Lock()
+		if err := w.end(ctx, a); err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", order[i], err))
 		}
+		a.changing.Unlock()
 	}
 	errs = append(errs, w.backend.Close(ctx))
+	w.recorder.mute()
 	return errors.Join(errs...)
 }
 
 // finish is the end of a test: violations that nobody expected fail it.
 func (w *World) finish() {
 	w.t.Helper()
-	unexpected, missing := w.recorder.verdict()
-	for _, v := range unexpected {
-		v.Reproduce = Reproduce(w.t, w.Name())
-		w.t.Errorf("%s", v)
+	report := func(found []contract.Violation) {
+		w.t.Helper()
+		for _, v := range found {
+			v.Reproduce = Reproduce(w.t, w.Name())
+			w.t.Errorf("%s", v)
+		}
 	}
-	for _, rule := range missing {
-		w.t.Errorf("rule %s was expected to be broken, and was not", rule)
-	}
+	// Before the world is closed, which then knows that the test has failed.
+	unexpected, _ := w.recorder.verdict()
+	report(unexpected)
 	if err := w.Close(); err != nil {
 		w.t.Errorf("close the world: %v", err)
+	}
+	all, missing := w.recorder.verdict()
+	report(all[len(unexpected):])
+	for _, rule := range missing {
+		w.t.Errorf("rule %s was expected to be broken, and was not", rule)
 	}
 }
 
