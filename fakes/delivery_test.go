@@ -68,9 +68,9 @@ func TestAFailingEventWithoutADeadLetterTopicComesAgainForEver(t *testing.T) {
 		require.ErrorIs(t, pending, world.ErrPending)
 		require.Len(t, pending.Events, 1)
 		require.Equal(t, 3, pending.Events[0].Deliveries, "Rounds is 2: delivered once and twice again")
-		require.Equal(t, []time.Duration{0, time.Minute, 2 * time.Minute}, deliveredAt(w), "at processingTimeout, on a tick of redeliverInterval")
-		require.Equal(t, 3*time.Minute, pending.Events[0].Due.Truncate(time.Millisecond))
-		require.Contains(t, pending.Error(), "1 on pubsub/orders for consumer: 3 deliveries, due again at t=3m0s")
+		require.Equal(t, []time.Duration{0, 75 * time.Second, 135 * time.Second}, deliveredAt(w), "at the first tick of redeliverInterval (15 s) that finds it idle for processingTimeout (60 s)")
+		require.Equal(t, 195*time.Second, pending.Events[0].Due.Truncate(time.Millisecond))
+		require.Contains(t, pending.Error(), "1 on pubsub/orders for consumer: 3 deliveries, due again at t=3m15s")
 	})
 }
 
