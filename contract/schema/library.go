@@ -30,6 +30,12 @@ type Options struct {
 	Draft string
 	// AssertFormat makes the format keyword an assertion. Without it, it is an annotation.
 	AssertFormat bool
+	// AsValidator takes a schema as the validator does where [Parse] refuses it
+	// though the validator would not: an empty enum accepts everything,
+	// dependencies is enforced in every draft, and a format that nothing checks
+	// is an annotation. Set it to reason about what the
+	// validator does, not to check what authors write.
+	AsValidator bool
 }
 
 // Library holds the schema files of one root; a $ref reaches these and no other.

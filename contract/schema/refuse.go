@@ -65,6 +65,7 @@ func (k *checker) schema(n *Node, base string, top *Node, root bool) {
 	}
 	for _, m := range n.Members {
 		v := m.Value
+		k.misspelt(m)
 		switch {
 		case m.Name == "$schema" && !root:
 			if draftOf(v.Text) != k.draft {
@@ -74,9 +75,9 @@ func (k *checker) schema(n *Node, base string, top *Node, root bool) {
 			if v.Kind == String {
 				k.reference(m.Line, v.Text, base, top)
 			}
-		case m.Name == "enum" && v.Kind == Array && len(v.Items) == 0:
+		case m.Name == "enum" && !k.options.AsValidator && v.Kind == Array && len(v.Items) == 0:
 			k.problem(m.Line, "enum: [] accepts nothing, but the validator would accept everything", "list the values, or write \"not\": {}")
-		case m.Name == "dependencies" && since(k.draft, "2019-09"):
+		case m.Name == "dependencies" && !k.options.AsValidator && since(k.draft, "2019-09"):
 			k.problem(m.Line, fmt.Sprintf("dependencies is not a keyword of draft %s, but the validator would enforce it", k.draft), "write dependentRequired or dependentSchemas")
 		case m.Name == "pattern" && v.Kind == String:
 			k.pattern(m.Line, v.Text)
@@ -84,7 +85,7 @@ func (k *checker) schema(n *Node, base string, top *Node, root bool) {
 			for _, p := range v.Members {
 				k.pattern(p.Line, p.Name)
 			}
-		case m.Name == "format" && v.Kind == String && k.options.AssertFormat:
+		case m.Name == "format" && v.Kind == String && k.options.AssertFormat && !k.options.AsValidator:
 			if _, known := jsonschema.Formats[v.Text]; !known {
 				k.problem(m.Line, fmt.Sprintf("format %s is asserted, but nothing checks it", quote(v.Text)), "write a pattern, or format: annotate in contract.yaml")
 			}

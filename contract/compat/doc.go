@@ -1,0 +1,36 @@
+// Package compat says whether one schema may follow another: with a proof, or
+// with a value that shows why not.
+//
+// # Directions
+//
+// [Compare] looks both ways. Backward: consumers on the new schema can read
+// events of the old one, so the old set lies within the new. Forward: consumers
+// on the old schema can read events of the new one. [Contained] looks one way.
+//
+// # Verdicts
+//
+// Exactly one for each direction. [Compatible] is proven: the difference of the
+// two sets is empty (package valueset). [Incompatible] carries a witness that
+// santhosh-tekuri/jsonschema/v5 accepts by the writer's schema and refuses by the
+// reader's; it was run through both, made as small as can be, and filled with the
+// schemas' own examples where a value does not matter. [Undecided] names the
+// keyword that stopped the proof, or the budget. A witness that the validator
+// does not confirm is never shown: it makes the direction undecided, "not
+// confirmed", and is a defect of this package.
+//
+// There is no table of allowed changes.
+//
+// # Policy
+//
+// A writer rarely sends properties that its schema does not declare, though JSON
+// Schema allows them. With undeclared: [Absent] the writer is read as closed at
+// every object for which it declares properties, as unevaluatedProperties: false
+// would close it, across allOf and $ref; the reader as written. With [Allowed]
+// both are read as written. Load schemas with [schema.Options].AsValidator to
+// compare what the validator does rather than what authors should write.
+//
+// # Limits
+//
+// DefaultsFill is not decided yet; a direction with it is undecided. See package
+// valueset for what else is.
+package compat
