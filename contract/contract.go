@@ -26,6 +26,7 @@ type Contract struct {
 	Versions        []Version // ascending
 	Producers       []Producer
 	Consumers       []Consumer
+	Waivers         []Waiver
 
 	// Place is the event: line of contract.yaml.
 	Place Place
@@ -76,4 +77,13 @@ type Consumer struct {
 	DeadLetterTopic string
 	MaxDeliveries   int // 0: not stated
 	Place           Place
+}
+
+// Waiver lets a finding of the gate (contract/gate) pass until a day.
+type Waiver struct {
+	Rule    string // the id of the rule, such as GATE_BACKWARD
+	At      string // place: of the finding, a file with or without a line, as written from the contract's directory: v2.schema.json; "": any of this contract
+	Reason  string
+	Expires string // the last day on which it holds, YYYY-MM-DD
+	Place   Place  // of the waiver itself
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/eventproof/eventproof/contract/schema"
 	"github.com/eventproof/eventproof/schemas"
@@ -273,6 +274,11 @@ func (d *decoder) contract(n *schema.Node, e *entry) *Contract {
 				DeadLetterTopic: text(item, "deadLetterTopic", ""), MaxDeliveries: int(deliveries), Place: d.place(item.Line)})
 		}
 	}
+	if w := n.Get("waivers"); w != nil {
+		for _, item := range w.Items {
+			c.Waivers = append(c.Waivers, Waiver{Rule: text(item, "rule", ""), At: text(item, "place", ""), Reason: text(item, "reason", ""), Expires: text(item, "expires", ""), Place: d.place(item.Line)})
+		}
+	}
 	return c
 }
 
@@ -331,6 +337,11 @@ func (l *loader) versionSource(e *entry) {
 	}
 	if _, _, err := mime.ParseMediaType(c.DataContentType); err != nil {
 		l.add(e.at("/dataContentType"), "write a media type, such as application/json", "dataContentType %s (%v)", c.DataContentType, err)
+	}
+	for _, w := range c.Waivers {
+		if _, err := time.Parse(time.DateOnly, w.Expires); err != nil {
+			l.add(w.Place, "write a day of the calendar, as 2026-12-31", "waiver of %s expires on %s, which is no day", w.Rule, w.Expires)
+		}
 	}
 	apps := func(kind, app string, versions []string, at Place, seen map[string]bool) []string {
 		if seen[app] {

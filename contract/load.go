@@ -32,6 +32,9 @@ var (
 // leads out of an os.DirFS. A file or directory whose name starts with a dot or
 // an underscore is left alone, as embed does.
 //
+// A root with a method Name() string is called by that name in places and
+// errors, as an os.DirFS is by its directory; other roots have none.
+//
 // No roots make an empty catalog. A root in which there is nothing to read is
 // an error: it is nearly always a wrong path.
 func Load(roots ...fs.FS) (*Catalog, error) {
@@ -91,7 +94,8 @@ func (l *loader) root(r *root) {
 	}
 	l.library(r, files)
 	found := false
-	for _, dir := range sortedKeys(files) {
+	dirs := sortedKeys(files)
+	for _, dir := range dirs {
 		switch app, isConsumer := strings.CutPrefix(dir, "consumers/"); {
 		case isConsumer && !strings.Contains(app, "/"):
 			found = l.consumer(r, dir, app, files[dir]) || found
@@ -103,7 +107,7 @@ func (l *loader) root(r *root) {
 					l.add(r.place(contractFile, 1), "give its parent directory", "lies in the root itself, which must hold a directory for each event type")
 					continue
 				}
-				l.event(r, dir, files)
+				l.event(r, dir, files, dirs)
 			default:
 				l.add(r.place(dir+"/"+contractFile, 1), fmt.Sprintf("give %s as a root", r.display(path.Dir(dir))), "lies too deep: a root holds event directories directly")
 			}
@@ -156,7 +160,7 @@ func (l *loader) consumer(r *root, dir, app string, names []string) (found bool)
 }
 
 // event reads an event directory.
-func (l *loader) event(r *root, dir string, files map[string][]string) {
+func (l *loader) event(r *root, dir string, files map[string][]string, dirs []string) {
 	before := len(l.list)
 	e := l.contract(r, dir, path.Join(dir, contractFile))
 	if e == nil {
@@ -170,7 +174,7 @@ func (l *loader) event(r *root, dir string, files map[string][]string) {
 		l.add(e.contract.Place, fmt.Sprintf("write event: %s, or rename the directory", dir), "event %s lies in the directory %s", e.contract.Event, dir)
 	}
 	l.versions(e, files)
-	l.examples(e, files)
+	l.examples(e, files, dirs)
 	l.names(e, files)
 	l.versionSource(e)
 	if len(l.list) == before || e.contract.Event != "" {
@@ -232,8 +236,12 @@ func compareVersions(a, b string) int {
 	}), strings.Compare(a, b))
 }
 
-func (l *loader) examples(e *entry, files map[string][]string) {
-	for _, dir := range sortedKeys(files) {
+func (l *loader) examples(e *entry, files map[string][]string, dirs []string) {
+	first, _ := slices.BinarySearch(dirs, e.dir+"/")
+	for _, dir := range dirs[first:] {
+		if !strings.HasPrefix(dir, e.dir+"/") {
+			break // dirs are sorted
+		}
 		name := path.Base(dir)
 		if path.Dir(dir) != e.dir || !strings.HasSuffix(name, ".examples") {
 			continue

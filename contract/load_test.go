@@ -48,6 +48,8 @@ producers:
 consumers:
   - {app: payment-worker, versions: [1, 2], reads: payment-worker.reads.schema.json, deadLetterTopic: dead, maxDeliveries: 4}
   - app: shipping-worker
+waivers:
+  - {rule: GATE_BACKWARD, place: v10.schema.json, reason: nobody reads it yet, expires: 2026-12-31}
 `,
 	"order.placed/v1.schema.json": `{
   "type": "object",
@@ -107,7 +109,8 @@ func TestLoadReadsEveryField(t *testing.T) {
 			{App: "shipping-worker", Versions: []string{"1", "10"}, Place: place(25)},
 			{App: "audit", Versions: []string{"1", "10"}, Reads: "consumers/audit/order.placed.reads.schema.json", Place: contract.Place{File: "consumers/audit/order.placed.reads.schema.json", Line: 1}},
 		},
-		Place: place(1),
+		Waivers: []contract.Waiver{{Rule: "GATE_BACKWARD", At: "v10.schema.json", Reason: "nobody reads it yet", Expires: "2026-12-31", Place: place(27)}},
+		Place:   place(1),
 	}
 	if diff := cmp.Diff([]*contract.Contract{want}, c.Contracts()); diff != "" {
 		t.Errorf("Contracts (-want +got):\n%s", diff)
@@ -171,6 +174,18 @@ func TestLoadNamesFilesOfADirectory(t *testing.T) {
 	want := filepath.ToSlash(dir) + "/order.placed/contract.yaml:1"
 	if got := c.Contract("order.placed").Place.String(); got != want {
 		t.Errorf("Place = %s, want %s", got, want)
+	}
+}
+
+// named is a root that says what it is called.
+type named struct{ fs.FS }
+
+func (named) Name() string { return "main:contracts" }
+
+func TestLoadCallsARootByItsName(t *testing.T) {
+	c := load(t, named{files(orders)})
+	if got := c.Contract("order.placed").Place.String(); got != "main:contracts/order.placed/contract.yaml:1" {
+		t.Errorf("Place = %s", got)
 	}
 }
 

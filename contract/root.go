@@ -14,7 +14,7 @@ import (
 type root struct {
 	number  int // 1-based, in the order given
 	fsys    fs.FS
-	prefix  string // the directory of an os.DirFS, slash-separated; "" otherwise
+	prefix  string // the directory of an os.DirFS, slash-separated, or what its Name() says; "" otherwise
 	library *schema.Library
 	close   func()
 }
@@ -31,6 +31,9 @@ func openRoot(fsys fs.FS, number int) (*root, error) {
 		}
 		r.fsys, r.prefix = dir.FS(), filepath.ToSlash(v.String())
 		r.close = func() { _ = dir.Close() }
+	}
+	if named, ok := fsys.(interface{ Name() string }); ok {
+		r.prefix = named.Name()
 	}
 	r.library = schema.NewLibrary(r.fsys, r.display)
 	return r, nil

@@ -120,6 +120,15 @@ func ExampleStory() {
 	// t=61s  redeliver  order.paid ord-1 to payments  attempt 2  -> SUCCESS
 }
 
+func ExampleSteps() {
+	for _, line := range journal.Steps(recorded().Entries()[:2]) {
+		fmt.Println(line)
+	}
+	// Output:
+	// t=0.001s  subscribe  pubsub/orders by payments  -> no dead letter topic
+	// t=1s      publish    order.paid ord-1 by orders
+}
+
 func ExampleText() {
 	fmt.Print(journal.Text(recorded().Entries(), 5))
 	// Output:

@@ -47,6 +47,20 @@ func Story(entries []Entry, event contract.Ref) []string {
 	return x.story(positions)
 }
 
+// Steps is the account of all that these entries tell, of whatever event and
+// app, in the style of [Story]; subscriptions and starts are lines of it too:
+//
+//	t=0s  start      payments
+//	t=0s  subscribe  pubsub/orders by payments  -> no dead letter topic
+//	t=0s  publish    order.paid ord-5 by orders
+func Steps(entries []Entry) []string {
+	positions := make([]int, len(entries))
+	for i := range positions {
+		positions[i] = i
+	}
+	return newIndex(entries).story(positions)
+}
+
 // step is a line of a story.
 type step struct {
 	at, last    time.Duration
@@ -68,10 +82,13 @@ func (s step) same(o step) bool {
 
 // story tells of the entries at these positions, which are ascending.
 func (x *index) story(positions []int) []string {
-	ids := map[string]bool{}
+	ids := map[string]map[string]bool{} // by the event's name
 	for _, i := range positions {
-		if id := x.copies[x.copyOf[i]].id; id != "" {
-			ids[id] = true
+		if c := x.copyOf[i]; c >= 0 && x.copies[c].id != "" {
+			if ids[x.names[i]] == nil {
+				ids[x.names[i]] = map[string]bool{}
+			}
+			ids[x.names[i]][x.copies[c].id] = true
 		}
 	}
 	var steps []*step
@@ -86,10 +103,10 @@ func (x *index) story(positions []int) []string {
 				continue // faults are told with what they struck
 			}
 		}
-		s := x.step(i, len(ids) > 1)
+		s := x.step(i, len(ids[x.names[i]]) > 1)
 		earlier := func(verbs ...string) *step {
 			for k := len(steps) - 1; k >= 0; k-- {
-				if p := steps[k]; !p.gone && p.app == s.app && p.topic == s.topic && slices.Contains(verbs, p.verb) {
+				if p := steps[k]; !p.gone && p.event == s.event && p.app == s.app && p.topic == s.topic && slices.Contains(verbs, p.verb) {
 					return p
 				}
 			}
@@ -130,19 +147,21 @@ func (x *index) story(positions []int) []string {
 func (x *index) step(i int, withID bool) *step {
 	e := &x.entries[i]
 	s := &step{at: e.At, last: e.At, topic: e.PubSub + "/" + e.Topic, attempt: e.Attempt, to: e.Attempt, times: 1}
-	kind := x.copies[x.copyOf[i]].ref.Type
-	if kind == "" || kind == daprType {
-		kind = e.Topic
-	}
-	event := contract.Ref{Identity: x.names[i]}
-	if withID {
-		event.ID = x.copies[x.copyOf[i]].id
-	}
-	s.event = strings.TrimSpace(kind + " " + event.String())
+	s.event = x.told(i, withID)
 	if e.App != "" {
 		s.app = "to " + e.App
 	}
 	switch e.Kind {
+	case Started:
+		s.verb, s.event, s.app, s.attempt, s.to = "start", e.App, "", 0, 0
+		if e.Attempt > 1 {
+			s.result = fmt.Sprintf("incarnation %d", e.Attempt)
+		}
+	case Subscribed:
+		s.verb, s.event, s.app, s.result = "subscribe", s.topic, "by "+e.App, "no dead letter topic"
+		if e.DeadLetterTopic != "" {
+			s.result = "dead letters to " + e.DeadLetterTopic
+		}
 	case Published, PublishFailed:
 		s.verb, s.result = "publish", e.Answer
 		if e.Kind == PublishFailed && e.Answer == "" {
@@ -175,10 +194,28 @@ func (x *index) step(i int, withID bool) *step {
 	case ViolationFound:
 		s.verb, s.result = "violation", e.Note
 	}
+	if s.event == "" { // a fault that struck none
+		s.event, s.result = s.result, ""
+	}
 	if e.Due > 0 && s.result == "" {
 		s.result = "due at t=" + clock(e.Due)
 	}
 	return s
+}
+
+// told is how the step of entry i calls its event: by type or topic, and name.
+func (x *index) told(i int, withID bool) string {
+	kind, event := "", contract.Ref{Identity: x.names[i]}
+	if c := x.copyOf[i]; c >= 0 {
+		kind = x.copies[c].ref.Type
+		if withID {
+			event.ID = x.copies[c].id
+		}
+	}
+	if kind == "" || kind == daprType {
+		kind = x.entries[i].Topic
+	}
+	return strings.TrimSpace(kind + " " + event.String())
 }
 
 // daprType is the CloudEvents type of everything that daprd wraps; it says

@@ -193,3 +193,33 @@ func TestChildrenAndWalk(t *testing.T) {
 	assert.Equal(t, "1 >2 >5 4 ", walk(entries, 2), "what entry 2 led to is passed over")
 	assert.Equal(t, "2 >3 4 5 ", walk(entries[1:], 0))
 }
+
+func TestSteps(t *testing.T) {
+	r := newRun(journal.Engine)
+	r.add(journal.Entry{Kind: journal.Started, App: app, Attempt: 1})
+	r.subscribed(app, topic, "orders.dead")
+	r.subscribed(app, "parcels", "")
+	first := r.published(topic, ref("a", "id-a"))
+	r.broker(journal.Retried, app, topic, ref("a", "id-a"), first)
+	second := r.published(topic, ref("b", "id-b"))
+	r.delivered(app, topic, ref("b", "id-b"), 1, second, journal.Success)
+	r.add(journal.Entry{Kind: journal.FaultInjected, Fault: "stop"})
+	r.add(journal.Entry{Kind: journal.Started, App: app, Attempt: 2})
+	var steps []string
+	for _, line := range journal.Steps(r.Entries()) {
+		_, step, _ := strings.Cut(line, "  ")
+		steps = append(steps, strings.TrimSpace(step))
+	}
+	assert.Equal(t, []string{
+		"start      payments",
+		"subscribe  pubsub/orders by payments  -> dead letters to orders.dead",
+		"subscribe  pubsub/parcels by payments  -> no dead letter topic",
+		"publish    orders a by orders",
+		"retry      orders a to payments",
+		"publish    orders b by orders",
+		"deliver    orders b to payments  attempt 1  -> SUCCESS",
+		"fault      stop",
+		"start      payments  -> incarnation 2",
+	}, steps, "a delivery of one event hides no retry of another, and one id each needs no telling apart")
+	assert.Empty(t, journal.Steps(nil))
+}

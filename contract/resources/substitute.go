@@ -20,9 +20,12 @@ import (
 type Substitution struct {
 	// RedisHost is the address of the world's Redis, host:port. Where it is "",
 	// as for a fake that has no Redis, nothing about the connection is written:
-	// neither address nor PoolSize nor RedisDB.
+	// neither address nor PoolSize nor a database.
 	RedisHost string
-	RedisDB   int
+	// RedisDB is the logical database of every component that RedisDBs does not
+	// name.
+	RedisDB  int
+	RedisDBs map[string]int // by the component's name
 	// PoolSize is the least number of connections, 0 for no change; a larger
 	// poolSize is kept. See the function PoolSize.
 	PoolSize int
@@ -37,6 +40,14 @@ type Substitution struct {
 
 	// PubSubs must exist: one that no Component defines becomes Redis.
 	PubSubs []string
+}
+
+// database is the logical database of a component.
+func (sub Substitution) database(component string) int {
+	if db, ok := sub.RedisDBs[component]; ok {
+		return db
+	}
+	return sub.RedisDB
 }
 
 // Substitute writes the resources of s out again with the substitutions, as the
@@ -230,8 +241,9 @@ func substituteComponent(in *Component, root *positions.Node, sub Substitution, 
 	})
 	if sub.RedisHost != "" {
 		e.set("redisHost", sub.RedisHost, in.Place)
-		if _, given := in.item("redisDB"); given || sub.RedisDB != 0 {
-			e.set("redisDB", strconv.Itoa(sub.RedisDB), in.Place)
+		db := sub.database(in.Name)
+		if _, given := in.item("redisDB"); given || db != 0 {
+			e.set("redisDB", strconv.Itoa(db), in.Place)
 		}
 		if have := in.Redis().PoolSize; in.IsPubSub() && sub.PoolSize > have {
 			e.set("poolSize", strconv.Itoa(sub.PoolSize), in.Place)
@@ -389,8 +401,8 @@ func newPubSub(name string, sub Substitution, c *change) []byte {
 	}
 	if sub.RedisHost != "" {
 		set("redisHost", sub.RedisHost)
-		if sub.RedisDB != 0 {
-			set("redisDB", strconv.Itoa(sub.RedisDB))
+		if db := sub.database(name); db != 0 {
+			set("redisDB", strconv.Itoa(db))
 		}
 		if sub.PoolSize > 0 {
 			set("poolSize", strconv.Itoa(sub.PoolSize))

@@ -226,3 +226,24 @@ func TestSubstituteDoesNotWakeAnUnreadResiliency(t *testing.T) {
 		t.Errorf("daprd did not read the Resiliency before: %v, %+v\n%s", err, again, show(files, nil))
 	}
 }
+
+func TestSubstituteGivesEachComponentItsDatabase(t *testing.T) {
+	own := component("  - name: redisDB\n    value: \"3\"\n")
+	files, listed := resources.Substitute(load(t, own), resources.Substitution{
+		RedisHost: "h:1", RedisDB: 5, RedisDBs: map[string]int{"pubsub": 0, "made": 2}, PubSubs: []string{"made", "other"}})
+	again, err := resources.Load(directory(files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"pubsub": "0", "made": "2", "other": "5"} {
+		c, _ := again.PubSub(name)
+		if got, _ := c.Value("redisDB"); got != want {
+			t.Errorf("%s: want database %s, got %q", name, want, got)
+		}
+	}
+	for _, want := range []string{`pubsub: redisDB "3" -> "0"`, `made: redisDB none -> "2"`} {
+		if !slices.ContainsFunc(listed, func(line string) bool { return strings.HasSuffix(line, want) }) {
+			t.Errorf("want %q listed, got %q", want, listed)
+		}
+	}
+}

@@ -177,6 +177,45 @@ func TestPackageName(t *testing.T) {
 	}
 }
 
+// What init prints last works where it is printed: go test fails outside a
+// module, and in another module than the package's.
+func TestInitSaysWhatWorks(t *testing.T) {
+	const get = "go get github.com/eventproof/eventproof && go mod tidy && go test "
+	for _, tt := range []struct {
+		name, reason string
+		modules      []string // directories with a go.mod
+		dir          string
+		want         string
+	}{
+		{"root", "the usual case", []string{"."}, "contracts", "Next: " + get + "./contracts"},
+		{"deeper", "a package path has slashes", []string{"."}, "api/events", "Next: " + get + "./api/events"},
+		{"here", "the directory itself", []string{"."}, ".", "Next: " + get + "./."},
+		{"module of its own", "go test of the outer module does not see it", []string{".", "contracts"}, "contracts", "Next: cd contracts && " + get + "."},
+		{"elsewhere", "a module that we do not stand in", []string{"other"}, "other/contracts", "Next: cd other/contracts && " + get + "."},
+		{"none", "go test needs a module", nil, "contracts",
+			"contracts lies in no Go module, and go test needs one (go.mod). Next, to make it one:\n  cd contracts && go mod init example.com/contracts && " + get + "."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for _, module := range tt.modules {
+				if err := os.MkdirAll(module, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(module, "go.mod"), []byte("module example.com/m\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var stdout bytes.Buffer
+			if code := run([]string{"init", tt.dir}, nil, &stdout, &stdout); code != exitClean {
+				t.Fatalf("init: exit code %d\n%s", code, &stdout)
+			}
+			if _, got, _ := strings.Cut(stdout.String(), "\n\n"); got != tt.want+"\n" {
+				t.Errorf("%s: got\n%swant\n%s", tt.reason, got, tt.want)
+			}
+		})
+	}
+}
+
 // What init writes compiles, and its test passes, in a module of its own.
 func TestInitWritesATestThatPasses(t *testing.T) {
 	if testing.Short() {

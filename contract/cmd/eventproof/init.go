@@ -31,8 +31,9 @@ first contract with its schema and an example, and a test that passes:
     thing.created/v1.examples/minimal.json
 
 A file that is there already is left as it is; where there is a contract
-already, no first one is written.`,
-		Example: `  eventproof init && go test ./contracts
+already, no first one is written. The commands that come next are printed: the
+test runs in a Go module (go.mod) that requires eventproof.`,
+		Example: `  eventproof init
   eventproof init api/events`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,11 +52,11 @@ already, no first one is written.`,
 			for _, name := range kept {
 				fmt.Fprintf(w, "kept  %s\n", name)
 			}
-			pkg := filepath.ToSlash(filepath.Clean(dir))
-			if !filepath.IsAbs(dir) {
-				pkg = "./" + pkg
+			next, err := nextSteps(dir)
+			if err != nil {
+				return err
 			}
-			fmt.Fprintf(w, "\nNext: go get github.com/eventproof/eventproof && go test %s\n", pkg)
+			fmt.Fprintf(w, "\n%s\n", next)
 			return nil
 		},
 	}
@@ -107,6 +108,48 @@ func initialize(dir string) (written, kept []string, err error) {
 		return nil, nil, fmt.Errorf("init: %w", err)
 	}
 	return written, kept, nil
+}
+
+// nextSteps are the commands after which the written test runs. The go command
+// tests a package of the module that it stands in, and no other.
+func nextSteps(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("init: %w", err)
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return "", fmt.Errorf("init: %w", err)
+	}
+	const get = "go get github.com/eventproof/eventproof && go mod tidy && go test "
+	root := moduleRoot(abs)
+	rel, err := filepath.Rel(here, abs)
+	switch {
+	case root == "":
+		name, err := packageName(dir)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s lies in no Go module, and go test needs one (go.mod). Next, to make it one:\n  cd %s && go mod init example.com/%s && %s.",
+			filepath.ToSlash(dir), filepath.ToSlash(dir), name, get), nil
+	case root != moduleRoot(here) || err != nil || strings.HasPrefix(rel, ".."):
+		return "Next: cd " + filepath.ToSlash(dir) + " && " + get + ".", nil
+	}
+	return "Next: " + get + "./" + filepath.ToSlash(rel), nil
+}
+
+// moduleRoot is the nearest directory with a go.mod, dir or above it; "" for none.
+func moduleRoot(dir string) string {
+	for {
+		if info, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && !info.IsDir() {
+			return dir
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return ""
+		}
+		dir = above
+	}
 }
 
 func escapeGlob(dir string) string {

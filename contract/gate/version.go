@@ -1,0 +1,214 @@
+package gate
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/eventproof/eventproof/contract"
+	"github.com/eventproof/eventproof/contract/compat"
+)
+
+// contract runs all checks on one contract.
+func (g *gate) contract(k *contract.Contract) {
+	judged := g.judged[k.Event]
+	if judged {
+		old := g.base.Contract(k.Event)
+		g.edited(old, k)
+		g.removedVersions(old, k)
+		g.mode(old, k)
+		g.examples(k)
+		g.sound(k)
+	}
+	g.reads(k, judged)
+}
+
+// edited holds each published version against what it was.
+func (g *gate) edited(old, k *contract.Contract) {
+	if old == nil {
+		return
+	}
+	for _, v := range k.Versions {
+		was := version(old, v.Name)
+		if was == nil || was.Status == "draft" {
+			continue
+		}
+		name := fmt.Sprintf("%s v%s", k.Event, v.Name)
+		if v.Status == "draft" {
+			g.add(k.Event, contract.Violation{Rule: RuleEdited, What: name + " was published and is a draft now", Place: k.Place,
+				Want: "status: published", Got: "status: draft"})
+			continue
+		}
+		if old.SchemaOf != k.SchemaOf {
+			g.add(k.Event, contract.Violation{Rule: RuleEdited, What: fmt.Sprintf("%s describes the %s now, not the %s", name, k.SchemaOf, old.SchemaOf), Place: k.Place,
+				Want: "schemaOf: " + old.SchemaOf, Got: "schemaOf: " + k.SchemaOf})
+			continue
+		}
+		before, after := side{"before, v" + v.Name, g.base.Schema(k.Event, v.Name)}, side{"now, v" + v.Name, g.head.Schema(k.Event, v.Name)}
+		if before.schema == nil || after.schema == nil || !g.versionTouched(old, k, v.Name) {
+			continue
+		}
+		less, more := g.ask(before.schema, after.schema, asWritten), g.ask(after.schema, before.schema, asWritten)
+		g.then(func() {
+			f := contract.Violation{Rule: RuleEdited}
+			remedy := "take the edit back, and write it as a new version"
+			switch {
+			case less.answer.Verdict == compat.Incompatible:
+				f.What = name + " is published, and was edited to refuse what it accepted"
+				f = refused(f, before, after, after, base(k), less.answer)
+			case more.answer.Verdict == compat.Incompatible:
+				f.What = name + " is published, and was edited to accept what it refused"
+				f = refused(f, after, before, after, base(k), more.answer)
+			case less.answer.Verdict == compat.Undecided || more.answer.Verdict == compat.Undecided:
+				a := less.answer
+				if a.Verdict != compat.Undecided {
+					a = more.answer
+				}
+				g.add(k.Event, undecided("whether the edit of "+name+" changes what it accepts", after, a))
+				return
+			default:
+				return // the same set, written in another way
+			}
+			f.Trace = append(f.Trace, remedy)
+			g.add(k.Event, f)
+		})
+	}
+}
+
+// versionTouched reports whether a version is not what it was in the base, or
+// is to be looked at again because a waiver may speak of it.
+func (g *gate) versionTouched(old, k *contract.Contract, name string) bool {
+	if g.change == nil || old == nil || len(k.Waivers) > 0 || g.change.outside[k.Event] || g.change.inside[k.Event] {
+		return true
+	}
+	was := version(old, name)
+	return was == nil || was.Status == "draft" || g.change.files[k.Event+"/v"+name+".schema.json"] ||
+		old.Draft != k.Draft || old.Format != k.Format || old.Compatibility != k.Compatibility || old.Undeclared != k.Undeclared || old.SchemaOf != k.SchemaOf
+}
+
+// mode holds each published version against those before it.
+func (g *gate) mode(old, k *contract.Contract) {
+	mode, transitive := strings.CutSuffix(k.Compatibility, "_transitive")
+	var published []contract.Version
+	for _, v := range k.Versions {
+		if v.Status != "draft" && g.head.Schema(k.Event, v.Name) != nil {
+			published = append(published, v)
+		}
+	}
+	for i := range published {
+		newer := side{"v" + published[i].Name, g.head.Schema(k.Event, published[i].Name)}
+		var pairs []pair
+		for j := i - 1; j >= 0; j-- {
+			if !transitive && j != i-1 {
+				break
+			}
+			if !g.versionTouched(old, k, published[i].Name) && !g.versionTouched(old, k, published[j].Name) {
+				continue
+			}
+			p := pair{older: side{"v" + published[j].Name, g.head.Schema(k.Event, published[j].Name)}}
+			if mode == "backward" || mode == "full" {
+				p.backward = g.ask(p.older.schema, newer.schema, policyOf(k))
+			}
+			if mode == "forward" || mode == "full" {
+				p.forward = g.ask(newer.schema, p.older.schema, policyOf(k))
+			}
+			pairs = append(pairs, p)
+		}
+		g.then(func() { g.broken(k, newer, pairs) })
+	}
+}
+
+// pair is a version before a newer one, and the questions about the two.
+type pair struct {
+	older             side
+	backward, forward *question
+}
+
+// broken reports, for each direction, the first version that is broken.
+func (g *gate) broken(k *contract.Contract, newer side, pairs []pair) {
+	for _, backward := range []bool{true, false} {
+		for _, p := range pairs {
+			q, writer, reader := p.backward, p.older, newer
+			rule, direction, readers := RuleBackward, "backward", "consumers on it"
+			if !backward {
+				q, writer, reader = p.forward, newer, p.older
+				rule, direction, readers = RuleForward, "forward", "consumers on "+p.older.name
+			}
+			if q == nil || q.answer.Verdict == compat.Compatible {
+				continue
+			}
+			if q.answer.Verdict == compat.Undecided {
+				g.add(k.Event, undecided(fmt.Sprintf("whether %s %s may follow %s (%s)", k.Event, newer.name, p.older.name, direction), newer, q.answer))
+				break
+			}
+			f := contract.Violation{Rule: rule, What: fmt.Sprintf("%s %s breaks %s (%s): %s cannot read every event of %s", k.Event, newer.name, p.older.name, k.Compatibility, readers, writer.name)}
+			f = refused(f, writer, reader, newer, base(k), q.answer)
+			f.Trace = append(f.Trace, "policy: undeclared properties are "+k.Undeclared)
+			f.Reproduce = g.reproduce(k, direction, p.older, newer)
+			g.add(k.Event, f)
+			break
+		}
+	}
+}
+
+// removedVersions names published versions that are gone.
+func (g *gate) removedVersions(old, k *contract.Contract) {
+	if old == nil {
+		return
+	}
+	for _, v := range old.Versions {
+		if v.Status == "draft" || version(k, v.Name) != nil {
+			continue
+		}
+		var apps []string
+		for _, c := range old.Consumers {
+			// One that is stated in consumers/ alone names no versions.
+			if slices.Contains(c.Versions, v.Name) && path.Base(c.Place.File) == contractFile {
+				apps = append(apps, c.App)
+			}
+		}
+		if len(apps) > 0 {
+			g.add(k.Event, contract.Violation{Rule: RuleVersionRemoved, Place: k.Place,
+				What:  fmt.Sprintf("%s v%s is removed, but %s in %s", k.Event, v.Name, declare(apps), g.config.Base.name),
+				Trace: []string{"let each of them name its versions without " + v.Name + ", in a change of its own", "then delete the version"}})
+		}
+	}
+}
+
+// removed names event types that are gone.
+func (g *gate) removed() {
+	for _, old := range g.base.Contracts() {
+		if g.config.Head.owns(old.Event) || slices.ContainsFunc(g.config.With, func(t *Tree) bool { return t.owns(old.Event) }) {
+			continue
+		}
+		var apps []string
+		for _, c := range old.Consumers {
+			apps = append(apps, c.App)
+		}
+		place := contract.Place{File: g.config.Head.display(old.Event + "/" + contractFile)}
+		for _, t := range append([]*Tree{g.config.Head}, g.config.With...) {
+			for p := range t.files {
+				if event, app, ok := consumerFile(p); ok && event == old.Event && !slices.Contains(apps, app) {
+					apps = append(apps, app)
+				}
+			}
+		}
+		if len(apps) == 0 || !g.change.events[old.Event] {
+			continue
+		}
+		slices.Sort(apps)
+		g.add(old.Event, contract.Violation{Rule: RuleTypeRemoved, Place: place,
+			What:  fmt.Sprintf("%s is removed, but %s", old.Event, declare(apps)),
+			Trace: []string{"let each of them stop reading it and delete its declaration, in a change of its own", "then delete the event type"}})
+	}
+}
+
+// declare is "a declares it", "a and b declare it", "a, b and c declare it".
+func declare(apps []string) string {
+	if len(apps) == 1 {
+		return apps[0] + " declares it"
+	}
+	last := len(apps) - 1
+	return strings.Join(apps[:last], ", ") + " and " + apps[last] + " declare it"
+}
