@@ -13,9 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/contract/resources"
@@ -28,7 +28,7 @@ import (
 type backend struct {
 	t        testing.TB // nil outside a test
 	site     *site
-	db       *redis.Client
+	dbs      databases
 	recorder *world.Recorder
 	faults   faults.Armed
 	files    map[string][]byte // what daprd gets: the team's resources, substituted
@@ -42,10 +42,13 @@ type backend struct {
 	apps    map[string]*sidecarOf
 	order   []string
 	known   map[world.Subscription]bool // those that the journal holds
-	counted int                         // entries of the journal that calls has counted
-	calls   map[callKey]calls
+	digest  *digest
 	past    history
+	trouble bool // the world itself failed at something
 	closed  bool
+
+	logging sync.Mutex
+	ended   bool // nothing may be logged any more
 }
 
 // sidecarOf is all that stands around one app.
@@ -59,8 +62,11 @@ type sidecarOf struct {
 func newBackend(ctx context.Context, t testing.TB, r *world.Recorder) (_ *backend, err error) {
 	b := &backend{
 		t: t, recorder: r, newID: ids(r.Config().Seed), forget: func() {},
-		apps: make(map[string]*sidecarOf), known: make(map[world.Subscription]bool), calls: make(map[callKey]calls),
-		past: history{messages: make(map[string][]message), told: make(map[fact]bool), claimed: make(map[[2]string]bool), putBy: make(map[[2]string]int)},
+		apps: make(map[string]*sidecarOf), known: make(map[world.Subscription]bool), past: newHistory(),
+	}
+	b.digest = newDigest(b.dbs.stream)
+	if b.dbs.numbers, err = allot(r.Resources(), b.pubsubs()); err != nil {
+		return nil, err
 	}
 	listed := b.substitute()
 	if r.Config().StrictResources {
@@ -76,7 +82,7 @@ func newBackend(ctx context.Context, t testing.TB, r *world.Recorder) (_ *backen
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	b.db = redis.NewClient(&redis.Options{Addr: b.site.redisAddr})
+	b.dbs.connect(b.site.redisAddr)
 	r.Journal().SetHead(func(h *journal.Head) { b.describe(h, listed) })
 	return b, nil
 }
@@ -108,6 +114,7 @@ func (b *backend) substitute() (listed []string) {
 	}
 	b.files, listed = resources.Substitute(set, resources.Substitution{
 		RedisHost: redisHost,
+		RedisDBs:  b.dbs.numbers,
 		// What an app subscribes to in its code is not known before its daprd
 		// runs. Connections are opened when they are needed.
 		PoolSize:          resources.PoolSize(len(topics) + 50),
@@ -195,7 +202,7 @@ func (b *backend) describe(h *journal.Head, listed []string) {
 			h.Substitutions = append(h.Substitutions, fmt.Sprintf("image %s: %s", image.name, image.note))
 		}
 	}
-	if info, err := b.db.Info(context.Background(), "server").Result(); err == nil {
+	if info, err := b.dbs.clients[0].Info(context.Background(), "server").Result(); err == nil {
 		for line := range strings.Lines(info) {
 			if v, ok := strings.CutPrefix(line, "redis_version:"); ok {
 				h.Versions["redis"] = strings.TrimSpace(v)
@@ -227,16 +234,19 @@ func (b *backend) attached() []sidecarOf {
 
 // Sidecar makes what an app sees of Dapr. daprd itself is started when it is
 // known how the app is called; a call before that waits.
-func (b *backend) Sidecar(_ context.Context, app string) (world.Sidecar, error) {
+func (b *backend) Sidecar(_ context.Context, app string) (_ world.Sidecar, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer func() { b.trouble = b.trouble || err != nil }()
 	if b.closed {
 		return nil, errClosed
 	}
 	a := b.apps[app]
 	if a == nil {
 		api, err := proxy.NewAPI(proxy.APIConfig{AppID: app, Recorder: b.recorder, NewID: b.newID,
-			Envelope: func(ctx context.Context, _, topic, id string) ([]byte, error) { return envelope(ctx, b.db, topic, id) }})
+			Envelope: func(ctx context.Context, pubsub, topic, id string) ([]byte, error) {
+				return envelope(ctx, b.dbs.of(pubsub), topic, id)
+			}})
 		if err != nil {
 			return nil, err
 		}
@@ -256,6 +266,10 @@ var errClosed = errors.New("the world is closed")
 // Connect gives a started app to its daprd, which is started for the first
 // incarnation, and anew where the protocol is another one.
 func (b *backend) Connect(ctx context.Context, app string, e world.Endpoint) error {
+	return b.note(b.connect(ctx, app, e))
+}
+
+func (b *backend) connect(ctx context.Context, app string, e world.Endpoint) error {
 	b.mu.Lock()
 	a := b.apps[app]
 	b.mu.Unlock()
@@ -273,7 +287,7 @@ func (b *backend) Connect(ctx context.Context, app string, e world.Endpoint) err
 	o := daprdOptions{app: app, protocol: e.Protocol, files: b.files, configs: b.configs}
 	if e.Callable() {
 		p, err := proxy.NewApp(proxy.AppConfig{AppID: app, Recorder: b.recorder, Faults: &b.faults,
-			ListenHost: b.site.app.listen, Published: b.published})
+			ListenHost: b.site.app.listen, Published: b.published, Logf: b.logf})
 		if err != nil {
 			return err
 		}
@@ -292,7 +306,7 @@ func (b *backend) Connect(ctx context.Context, app string, e world.Endpoint) err
 	b.mu.Lock()
 	a.daprd = d
 	b.mu.Unlock()
-	m, err := b.site.ready(ctx, b.db, b.recorder.Resources(), d, func() { a.api.SetUpstream(d.grpc, d.http) })
+	m, err := b.site.ready(ctx, &b.dbs, b.recorder.Resources(), d, func() { a.api.SetUpstream(d.grpc, d.http) })
 	if err != nil {
 		return err
 	}
@@ -317,6 +331,60 @@ func (b *backend) subscribed(m metadata, app string, p world.Protocol) {
 	}
 }
 
+// ask is what a running app's daprd says of itself.
+func (b *backend) ask(ctx context.Context, a sidecarOf) (metadata, error) {
+	var m metadata
+	var dead error
+	// The engine knows of its end a moment after nobody answers.
+	err := eventually(ctx, 2*time.Second, func(ctx context.Context) (err error) {
+		if m, err = a.daprd.metadata(ctx); err == nil {
+			return nil
+		}
+		if dead = b.dead(ctx, a); dead != nil {
+			return fatal{dead}
+		}
+		return err
+	})
+	switch {
+	case dead != nil:
+		return m, dead
+	case err != nil:
+		return m, fmt.Errorf("ask daprd of %s for its subscriptions: %w", a.id, err)
+	}
+	return m, nil
+}
+
+// dead is an error if the app's daprd runs no more. Nobody starts it again.
+func (b *backend) dead(ctx context.Context, a sidecarOf) error {
+	if a.daprd == nil {
+		return nil
+	}
+	if err := stopped(ctx, a.daprd.container); err != nil {
+		return fmt.Errorf("daprd of %s has ended: %w%s", a.id, err, b.site.logTail(ctx, a.daprd.container))
+	}
+	return nil
+}
+
+// note remembers that the world failed at something, so that its logs are shown
+// if the test fails, too.
+func (b *backend) note(err error) error {
+	if err != nil {
+		b.mu.Lock()
+		b.trouble = true
+		b.mu.Unlock()
+	}
+	return err
+}
+
+// logf logs to the test, until the world is closed.
+func (b *backend) logf(format string, args ...any) {
+	b.logging.Lock()
+	defer b.logging.Unlock()
+	if b.t != nil && !b.ended {
+		b.t.Logf(format, args...)
+	}
+}
+
 // refresh asks each daprd again: an app may have opened a streaming
 // subscription, or ended one, at any time.
 func (b *backend) refresh(ctx context.Context) error {
@@ -324,9 +392,9 @@ func (b *backend) refresh(ctx context.Context) error {
 		if a.daprd == nil {
 			continue
 		}
-		m, err := a.daprd.metadata(ctx)
+		m, err := b.ask(ctx, a)
 		if err != nil {
-			return fmt.Errorf("ask daprd of %s for its subscriptions: %w", a.id, err)
+			return err
 		}
 		b.subscribed(m, a.id, a.daprd.options.protocol)
 	}
@@ -406,7 +474,7 @@ func times(n int) int {
 	return n
 }
 
-// Close ends everything. What a failed test wants to see is shown first.
+// Close ends everything. What a failed test wants to see is kept first.
 func (b *backend) Close(ctx context.Context) error {
 	b.mu.Lock()
 	if b.closed {
@@ -420,8 +488,14 @@ func (b *backend) Close(ctx context.Context) error {
 		stop()
 	}
 	b.forget()
+	defer func() {
+		b.logging.Lock()
+		defer b.logging.Unlock()
+		b.ended = true
+	}()
+	var last *lastWords
 	if b.t != nil && b.t.Failed() {
-		b.show(ctx)
+		last = b.collect(ctx)
 	}
 	var errs []error
 	var mu sync.Mutex
@@ -442,9 +516,13 @@ func (b *backend) Close(ctx context.Context) error {
 		})
 	}
 	all.Wait()
-	keep(b.db.Close())
+	keep(b.dbs.close())
 	keep(b.site.Close())
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if last != nil {
+		last.show(b, err != nil)
+	}
+	return err
 }
 
 var _ world.Backend = (*backend)(nil)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,13 +20,16 @@ import (
 // metadata is what daprd says of itself.
 // Source: dapr pkg/api/http/metadata.go metadataResponse.
 type metadata struct {
-	RuntimeVersion string `json:"runtimeVersion"`
-	Subscriptions  []struct {
-		PubSub          string `json:"pubsubname"`
-		Topic           string `json:"topic"`
-		DeadLetterTopic string `json:"deadLetterTopic"`
-		Type            string `json:"type"` // DECLARATIVE, PROGRAMMATIC, STREAMING
-	} `json:"subscriptions"`
+	RuntimeVersion string   `json:"runtimeVersion"`
+	Subscriptions  []listed `json:"subscriptions"`
+}
+
+// listed is a subscription as daprd lists it.
+type listed struct {
+	PubSub          string `json:"pubsubname"`
+	Topic           string `json:"topic"`
+	DeadLetterTopic string `json:"deadLetterTopic"`
+	Type            string `json:"type"` // DECLARATIVE, PROGRAMMATIC, STREAMING
 }
 
 // ready waits until daprd serves its API, has found the app and has begun to
@@ -37,7 +41,7 @@ type metadata struct {
 // start is listed all the same.
 //
 // As soon as the app's calls to the API can be served, serving is called.
-func (s *site) ready(ctx context.Context, db *redis.Client, set *resources.Set, d *daprd, serving func()) (metadata, error) {
+func (s *site) ready(ctx context.Context, dbs *databases, set *resources.Set, d *daprd, serving func()) (metadata, error) {
 	patience := d.patience(ctx)
 	healthy := func(path string) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -62,7 +66,7 @@ func (s *site) ready(ctx context.Context, db *redis.Client, set *resources.Set, 
 			return errors.Join(err, patience())
 		}
 		for _, sub := range m.Subscriptions {
-			if err := hasGroup(ctx, db, set, d.options.app, sub.PubSub, sub.Topic); err != nil {
+			if err := hasGroup(ctx, dbs.of(sub.PubSub), set, d.options.app, sub.PubSub, sub.Topic); err != nil {
 				return err
 			}
 		}
@@ -93,6 +97,9 @@ func (d *daprd) get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
+// metadata is what daprd says, less the subscriptions that it lists and has not
+// started: those of resources, where there is no app channel (dapr
+// pkg/runtime/runtime.go appHealthChanged).
 func (d *daprd) metadata(ctx context.Context) (metadata, error) {
 	var m metadata
 	body, err := d.get(ctx, "/v1.0/metadata")
@@ -101,6 +108,9 @@ func (d *daprd) metadata(ctx context.Context) (metadata, error) {
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
 		return m, fmt.Errorf("read daprd's metadata: %w", err)
+	}
+	if d.options.protocol == "" {
+		m.Subscriptions = slices.DeleteFunc(m.Subscriptions, func(s listed) bool { return s.Type != "STREAMING" })
 	}
 	return m, nil
 }

@@ -21,6 +21,9 @@
 //
 // With EVENTPROOF_SKIPPED=FILE each skip adds a line to the file.
 //
+// Under auto, too, an image that EVENTPROOF_DAPRD_IMAGE or EVENTPROOF_REDIS_IMAGE
+// names and that cannot be had fails the test: a wrong name must not skip it.
+//
 // The engine is the one that testcontainers finds; its own settings (DOCKER_HOST,
 // image prefix, host override, …) are honoured. The images are
 // daprio/daprd:1.16.0 and redis:7, or what EVENTPROOF_DAPRD_IMAGE and
@@ -38,11 +41,24 @@
 // They are daprd's own. [world.World.Settle] means: no call open at a proxy, in
 // Redis nothing pending and nothing unread, on two looks. What stays pending is
 // given up as [world.ErrPending] once it has come Config.Rounds times more, or
-// when the horizon has passed, or when nothing can come before it.
+// when the horizon has passed, or when nothing can come before it. A daprd that
+// has ended is an error: what it had read would stay pending for ever.
+//
+// Each pubsub component has a logical database of its own in the world's Redis,
+// because topics of the same name on two brokers have nothing to do with each
+// other; those to which the team's YAML gives the same redisHost and redisDB
+// share one. There are 16 at most.
+//
+// Of apps in one consumer group (the same consumerID) an event is acknowledged
+// or pending for the app to which it was seen to come last.
+//
+// What caused an entry that Redis was read for is the one published entry of that
+// event on that topic, or the dead letter; where two may be it, none is named.
 //
 // # Time
 //
-// It is real time. Config.Clocks shortens what the team's resources wait for.
+// It is real time: within testing/synctest's bubble [Start] fails at once.
+// Config.Clocks shortens what the team's resources wait for.
 //
 // # Restart
 //
@@ -51,9 +67,25 @@
 // reads an app's subscriptions once, so a new incarnation that asks for others
 // is not heard.
 //
+// While the new incarnation starts, daprd goes on calling and finds nobody, as
+// when an app is down. No such call is recorded, because the app was not called;
+// what becomes of the event is the policy's affair. Where it has a dead letter
+// topic and no retries it is there, and the new incarnation never sees it.
+//
+// # When a test fails
+//
+// The journal, and the logs of Redis and of each daprd, are kept in a folder in
+// the temporary directory (with go test -artifacts, in the test's own), which
+// stays there: folders of failed runs are nobody's but yours to remove. A line
+// says where it is. Their ends are shown where they may say why: the world itself
+// failed at something, a daprd has ended, or an event is pending or lost.
+//
+// A panic of an app's handler is logged with the app's part of its stack, as it
+// happens: daprd sees only a connection that broke.
+//
 // # What is left behind
 //
-// Nothing. A watchdog, this program started again on a pipe, removes the
+// Nothing on the engine. A watchdog, this program started again on a pipe, removes the
 // containers and the network when the pipe closes, however this process ends:
 // by a panic in any goroutine, os.Exit, Ctrl-C or SIGKILL. Programs that link
 // this package must not print or exit in an init function that would run before
@@ -65,8 +97,6 @@
 //     the watchdog dies with it: the containers stay, labelled dev.eventproof.run.
 //   - Calls of a streaming subscription pass the proxies unrecorded: the journal
 //     holds what Redis knows of its events, and no delivery.
-//   - Pubsub components of one world share one Redis database, so two of them
-//     with the same topic share its events.
 //   - Events without a CloudEvents id (raw payloads) are settled like others, and
 //     what Redis knows of them is not told, because they have no name.
 package harness

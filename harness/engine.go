@@ -143,10 +143,18 @@ type chosen struct {
 	note string // why it is not the default
 }
 
-// choose finds the image to run, and pulls it where it must.
+// choose finds the image to run, and pulls it where it must. That the default
+// one cannot be had is an *UnavailableError; that one named by its variable
+// cannot is any other.
 func (e *engine) choose(ctx context.Context, variable, official, built string) (chosen, error) {
 	if named := os.Getenv(variable); named != "" {
-		return chosen{named, "by " + variable}, e.ensure(ctx, named, variable)
+		err := e.ensure(ctx, named, variable)
+		var missing *UnavailableError
+		if errors.As(err, &missing) {
+			// Somebody wants just this one: a wrong name must not skip every test.
+			err = fmt.Errorf("%s=%s: the image is not on this machine and cannot be pulled: %w; correct the name, or unset it for %s", variable, named, missing.Err, official)
+		}
+		return chosen{named, "by " + variable}, err
 	}
 	if e.has(ctx, official) {
 		return chosen{name: official}, nil
@@ -183,7 +191,7 @@ func (e *engine) ensure(ctx context.Context, name, variable string) error {
 	if err := once.(func() error)(); err != nil {
 		return &UnavailableError{
 			fmt.Sprintf("image %s is not on this machine and cannot be pulled", name),
-			fmt.Sprintf("run `make images` (go run github.com/eventproof/eventproof/harness/images), which builds one, or name another with %s", variable), err}
+			fmt.Sprintf("clone https://github.com/eventproof/eventproof and run `make images`, which builds one, or name another with %s", variable), err}
 	}
 	return nil
 }

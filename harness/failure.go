@@ -26,16 +26,28 @@ const (
 	shownLines   = 10
 )
 
-// show logs what a failed test wants to see: the journal, and what Redis and
-// each daprd said last. The whole is written to files.
-func (b *backend) show(ctx context.Context) {
-	b.t.Helper()
+// lastWords are what a failed test wants to see of a world: the journal, and
+// what Redis and each daprd said last. The whole is in files.
+type lastWords struct {
+	dir    string
+	parts  []string // cut to a screen
+	needed bool     // they may say why the test failed
+}
+
+// collect writes the files of a failed test, while the containers are there.
+//
+// A contract that was broken, or an assertion of the test's own, is explained by
+// what was said already; the logs are needed where the world itself failed or an
+// event has not arrived.
+func (b *backend) collect(ctx context.Context) *lastWords {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
+	w := new(lastWords)
 	dir, err := artifacts(b.t)
 	if err != nil {
-		b.t.Logf("the logs are not kept: %v", err)
+		b.logf("the logs are not kept: %v", err)
 	}
+	w.dir = dir
 	keep := func(name string, data []byte) string {
 		if dir == "" {
 			return name
@@ -51,16 +63,38 @@ func (b *backend) show(ctx context.Context) {
 	if _, err := j.WriteTo(&whole); err != nil {
 		fmt.Fprintf(&whole, "\n%v\n", err)
 	}
-	b.t.Logf("journal of this world (whole: %s)\n%s", keep("journal.jsonl", whole.Bytes()), journal.Text(j.Entries(), shownEntries))
+	say := func(format string, args ...any) { w.parts = append(w.parts, fmt.Sprintf(format, args...)) }
+	ledger := j.Ledger()
+	w.needed = len(ledger.Pending)+len(ledger.Lost) > 0
+	say("journal of this world (whole: %s)\n%s", keep("journal.jsonl", whole.Bytes()), journal.Text(j.Entries(), shownEntries))
 	for _, a := range b.attached() {
 		if a.daprd == nil {
 			continue
 		}
+		if err := b.dead(ctx, a); err != nil {
+			w.needed = true
+			say("%v", err)
+		}
 		log := b.site.log(ctx, a.daprd.container)
-		b.t.Logf("daprd of %s (whole: %s)%s", a.id, keep("daprd."+fileName(a.id)+".log", []byte(log)), worrying(log))
+		say("daprd of %s (whole: %s)%s", a.id, keep("daprd."+fileName(a.id)+".log", []byte(log)), worrying(log))
 	}
 	log := b.site.log(ctx, b.site.redis)
-	b.t.Logf("redis (whole: %s)%s", keep("redis.log", []byte(log)), tail(log, 4))
+	say("redis (whole: %s)%s", keep("redis.log", []byte(log)), tail(log, 4))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w.needed = w.needed || b.trouble
+	return w
+}
+
+// show logs them, or only where they are.
+func (w *lastWords) show(b *backend, closing bool) {
+	if !w.needed && !closing && w.dir != "" {
+		b.logf("the journal of this world, and the logs of Redis and each daprd: %s", w.dir)
+		return
+	}
+	for _, part := range w.parts {
+		b.logf("%s", part)
+	}
 }
 
 // artifacts is where the test keeps files: by go test -artifacts, or else a

@@ -14,19 +14,28 @@ import (
 // Settle looks at the proxies and at Redis until nothing is in flight on two
 // looks: no call open, nothing pending, nothing unread. Then what Redis knows
 // of each event goes into the journal.
-func (b *backend) Settle(ctx context.Context) error {
+func (b *backend) Settle(ctx context.Context) error { return b.note(b.settle(ctx)) }
+
+func (b *backend) settle(ctx context.Context) error {
 	begin := b.now()
 	previous := ""
 	var still stillness
-	for {
+	for looks := 1; ; looks++ {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
+		}
+		if looks%looksPerCheck == 0 {
+			for _, a := range b.attached() {
+				if err := b.dead(ctx, a); err != nil {
+					return err
+				}
+			}
 		}
 		if err := b.idle(ctx); err != nil {
 			return err
 		}
 		entries := b.recorder.Journal().Len()
-		s, err := stand(ctx, b.db)
+		s, err := stand(ctx, &b.dbs)
 		if err != nil {
 			return err
 		}
@@ -55,6 +64,10 @@ func (b *backend) Settle(ctx context.Context) error {
 	}
 }
 
+// looksPerCheck: so many looks apart Settle asks the engine whether each daprd
+// still runs. A daprd that died leaves what it had read pending for ever.
+const looksPerCheck = 50
+
 // stillness is for how long Redis has looked the same.
 type stillness struct {
 	print string
@@ -76,14 +89,14 @@ func (b *backend) unread(ctx context.Context, groups []groupKey) ([]groupKey, er
 		if a.daprd == nil {
 			continue
 		}
-		m, err := a.daprd.metadata(ctx)
+		m, err := b.ask(ctx, a)
 		if err != nil {
-			return nil, fmt.Errorf("ask daprd of %s for its subscriptions: %w", a.id, err)
+			return nil, err
 		}
 		for _, s := range m.Subscriptions {
 			group := groupOf(b.recorder.Resources(), a.id, s.PubSub)
 			for _, g := range groups {
-				read[g] = read[g] || g.topic == s.Topic && (group == "" || group == g.group)
+				read[g] = read[g] || g.stream == b.dbs.stream(s.PubSub, s.Topic) && (group == "" || group == g.group)
 			}
 		}
 	}
@@ -125,37 +138,6 @@ func (b *backend) open() int {
 	return max(n, b.recorder.Open())
 }
 
-// calls is what the journal says of the deliveries of one event to one app.
-type calls struct{ begun, answered int }
-
-type callKey struct{ app, topic, event string }
-
-// deliveries counts calls, reading only what is new in the journal.
-func (b *backend) deliveries() map[callKey]calls {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := b.recorder.Journal().Entries()
-	for _, e := range all[b.counted:] {
-		key := callKey{e.App, e.Topic, e.Event.ID}
-		c := b.calls[key]
-		switch e.Kind {
-		case journal.Delivered:
-			c.begun++
-		case journal.Answered:
-			c.answered++
-		default:
-			continue
-		}
-		b.calls[key] = c
-	}
-	b.counted = len(all)
-	copied := make(map[callKey]calls, len(b.calls))
-	for k, v := range b.calls {
-		copied[k] = v
-	}
-	return copied
-}
-
 // givenUp is an error if no waiting will change what is left: everything that
 // is pending has come as often as Config.Rounds says, or the horizon has passed,
 // or nothing comes before it. Nil: wait.
@@ -170,20 +152,25 @@ func (b *backend) givenUp(s standing, begin time.Duration) *world.PendingError {
 	if late {
 		p.After = fmt.Sprintf("%s (Config.Horizon)", cfg.Horizon)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.digest.update(b.recorder.Journal())
 	for _, g := range s.unread {
-		sub, _ := b.subscriber(g)
-		p.Events = append(p.Events, world.PendingEvent{App: g.group, PubSub: sub.PubSub, Topic: g.topic})
-	}
-	counts := b.deliveries()
-	for _, w := range s.waiting {
-		sub, ok := b.subscriber(w.groupKey)
-		if !ok {
-			sub = world.Subscription{App: w.group, Topic: w.topic}
+		e := world.PendingEvent{App: g.group, Topic: g.topic}
+		if group := b.members(g); len(group) > 0 {
+			e.PubSub = group[0].PubSub
 		}
-		m, _ := b.message(w.topic, w.id)
-		c := counts[callKey{sub.App, w.topic, m.event}]
+		p.Events = append(p.Events, e)
+	}
+	for _, w := range s.waiting {
+		m, _ := b.message(w.stream, w.id)
+		sub := world.Subscription{App: w.group, Topic: w.topic}
+		if group := b.members(w.groupKey); len(group) > 0 {
+			sub = b.digest.holder(group, m.event)
+		}
+		c := b.digest.of(sub, m.event)
 		due := b.due(sub, w, now)
-		says := b.judge(sub, w, c, due, begin)
+		says := b.judge(sub, w, c, due, begin, now)
 		if !late && says == goOn {
 			return nil
 		}
@@ -206,7 +193,7 @@ const (
 
 // judge decides about one pending event. A round is what daprd makes of one
 // reading from Redis: as many attempts as the inbound policy allows.
-func (b *backend) judge(sub world.Subscription, w waiting, c calls, due, begin time.Duration) verdict {
+func (b *backend) judge(sub world.Subscription, w waiting, c calls, due, begin, now time.Duration) verdict {
 	if c.begun > c.answered {
 		return goOn // for the answer
 	}
@@ -216,8 +203,10 @@ func (b *backend) judge(sub world.Subscription, w waiting, c calls, due, begin t
 	if perRound > 0 {
 		wanted *= perRound
 	}
+	// daprd acknowledges, or puts it on the dead letter topic, after the answer.
+	rests := now-c.lastAt > 20*look
 	switch {
-	case c.begun >= wanted:
+	case c.begun >= wanted && (rests || perRound < 0 && c.last != journal.Success):
 		return enough
 	case perRound > 0 && w.rounds > cfg.Rounds+1:
 		return enough // with fewer calls than the policy allows: some answers are not retried
@@ -226,7 +215,7 @@ func (b *backend) judge(sub world.Subscription, w waiting, c calls, due, begin t
 	case perRound < 0 && c.begun > 0:
 		return goOn // the policy is at it
 	}
-	roundOver := c.begun >= perRound*w.rounds || c.begun == 0 && w.idle > 10*look
+	roundOver := rests && c.begun >= perRound*w.rounds || c.begun == 0 && w.idle > 10*look
 	if roundOver && (due == 0 || due-begin > cfg.Horizon) {
 		return beyond
 	}

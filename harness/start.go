@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -24,6 +25,9 @@ const (
 // fails.
 func Start(t testing.TB, cfg world.Config) *world.World {
 	t.Helper()
+	if inBubble() {
+		t.Fatal(noBubble)
+	}
 	mode := os.Getenv(realVariable)
 	switch mode {
 	case "", "auto":
@@ -52,6 +56,9 @@ func Start(t testing.TB, cfg world.Config) *world.World {
 // closed, too, when the context ends. An *[UnavailableError] says that real
 // Dapr cannot run here.
 func New(ctx context.Context, cfg world.Config) (*world.World, error) {
+	if inBubble() {
+		return nil, errors.New("harness.New needs real time; call it outside synctest.Test")
+	}
 	w, err := open(ctx, nil, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("start a world on real Dapr: %w", err)
@@ -63,6 +70,13 @@ func New(ctx context.Context, cfg world.Config) (*world.World, error) {
 	b.mu.Unlock()
 	return w, nil
 }
+
+const noBubble = "harness.Start needs real time; call it outside synctest.Test"
+
+// inBubble reports whether the caller is in a testing/synctest bubble, whose
+// clock starts in 2000 and stands still while somebody waits for the world
+// outside: nothing there would ever end.
+func inBubble() bool { return time.Now().Year() < 2010 }
 
 func skip(t testing.TB, reason string) {
 	t.Helper()
@@ -118,9 +132,10 @@ func open(ctx context.Context, t testing.TB, cfg world.Config) (*world.World, er
 // by, and are not in the journal; a sidecar's own addresses ([world.Sidecar])
 // are those of the proxies.
 type Places struct {
-	Redis   string           // host:port
-	Network string           // the name of the containers' network; Redis is redis:6379 there
-	Daprd   map[string]Daprd // by app id
+	Redis     string           // host:port
+	Databases map[string]int   // Redis' logical database of each pubsub component, by name
+	Network   string           // the name of the containers' network; Redis is redis:6379 there
+	Daprd     map[string]Daprd // by app id
 }
 
 // Daprd is where one app's daprd answers: host:port.
@@ -133,7 +148,7 @@ func Addresses(w *world.World) (Places, error) {
 	if !ok {
 		return Places{}, errors.New("harness.Addresses: not an open world of this package")
 	}
-	p := Places{Redis: b.site.redisAddr, Network: b.site.network, Daprd: make(map[string]Daprd)}
+	p := Places{Redis: b.site.redisAddr, Databases: maps.Clone(b.dbs.numbers), Network: b.site.network, Daprd: make(map[string]Daprd)}
 	for _, a := range b.attached() {
 		if a.daprd != nil {
 			p.Daprd[a.id] = Daprd{a.daprd.grpc, a.daprd.http}

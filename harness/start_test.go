@@ -40,6 +40,10 @@ func (r *recorded) Fatalf(f string, args ...any) {
 	r.failed += fmt.Sprintf(f, args...)
 	panic(stop{})
 }
+func (r *recorded) Fatal(args ...any) {
+	r.failed += fmt.Sprint(args...)
+	panic(stop{})
+}
 func (r *recorded) Skip(args ...any) {
 	r.skipped = fmt.Sprintf("%v", args...)
 	panic(stop{})
@@ -69,8 +73,8 @@ func TestStartWithoutAnEngine(t *testing.T) {
 	}{
 		{"off", "off", "", "EVENTPROOF_REAL=off; unset it", "", "the engine is not even asked"},
 		{"typo", "always", "", "", "EVENTPROOF_REAL=always: want auto, required or off", "nothing is silently ignored"},
-		{"auto", "auto", "eventproof.invalid/none:1", "cannot be pulled", "", "an image that cannot be had is as good as no engine, and the remedy is named"},
-		{"required", "required", "eventproof.invalid/none:1", "", "make images", "required makes a failure of it"},
+		{"auto", "auto", "eventproof.invalid/none:1", "", "EVENTPROOF_DAPRD_IMAGE=eventproof.invalid/none:1", "an image that was named and cannot be had is a mistake, which must not skip"},
+		{"required", "required", "eventproof.invalid/none:1", "", "correct the name, or unset it", "and so it is here"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -80,10 +84,11 @@ func TestStartWithoutAnEngine(t *testing.T) {
 			skipped := filepath.Join(t.TempDir(), "skipped")
 			t.Setenv("EVENTPROOF_SKIPPED", skipped)
 			t.Setenv("EVENTPROOF_REAL", test.real)
-			t.Setenv("EVENTPROOF_DAPRD_IMAGE", test.image)
 			if test.image != "" {
-				// Without an engine that is the reason, which is as good.
-				test.wantSkip, test.wantFailure = anyOf(test.wantSkip), anyOf(test.wantFailure)
+				t.Setenv("EVENTPROOF_REAL", "auto")
+				harness.Start(t, world.Config{}) // skips where there is no engine
+				t.Setenv("EVENTPROOF_REAL", test.real)
+				t.Setenv("EVENTPROOF_DAPRD_IMAGE", test.image)
 			}
 			r := &recorded{TB: t}
 			r.run(func() { harness.Start(r, world.Config{}) })
@@ -101,14 +106,6 @@ func TestStartWithoutAnEngine(t *testing.T) {
 	}
 }
 
-// anyOf is the part that both refusals, of no engine and of no image, share.
-func anyOf(want string) string {
-	if want == "" {
-		return ""
-	}
-	return "real Dapr"
-}
-
 func TestAFailureShowsTheLogs(t *testing.T) {
 	r := &recorded{TB: t}
 	harness.Start(t, world.Config{}) // skips where there is no engine
@@ -119,6 +116,11 @@ func TestAFailureShowsTheLogs(t *testing.T) {
 			send(t, w, event("orders", fmt.Sprint("ord-", i)))
 		}
 		settle(t, w)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.Settle(ended); err == nil { // the world's own failure
+			t.Error("want an error of a context that has ended")
+		}
 		r.Errorf("on purpose")
 	})
 	got := r.logged.String()

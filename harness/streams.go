@@ -66,7 +66,10 @@ type standing struct {
 	print   string     // equal prints: nothing moved
 }
 
-type groupKey struct{ topic, group string }
+type groupKey struct {
+	stream
+	group string
+}
 
 type groupState struct {
 	last    string // the last entry that was read
@@ -82,11 +85,21 @@ type waiting struct {
 }
 
 // stand looks at all streams.
-func stand(ctx context.Context, db *redis.Client) (standing, error) {
+func stand(ctx context.Context, dbs *databases) (standing, error) {
 	s := standing{groups: make(map[groupKey]groupState)}
+	for n, db := range dbs.clients {
+		if err := s.add(ctx, n, db); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// add looks at the streams of one database.
+func (s *standing) add(ctx context.Context, n int, db *redis.Client) error {
 	topics, err := topics(ctx, db)
 	if err != nil {
-		return s, err
+		return err
 	}
 	pipe := db.TxPipeline() // one moment
 	infos := make([]*redis.XInfoGroupsCmd, len(topics))
@@ -97,13 +110,13 @@ func stand(ctx context.Context, db *redis.Client) (standing, error) {
 	}
 	if len(topics) > 0 {
 		if _, err := pipe.Exec(ctx); err != nil {
-			return s, fmt.Errorf("read consumer groups: %w", err)
+			return fmt.Errorf("read consumer groups: %w", err)
 		}
 	}
 	var print strings.Builder
 	for i, topic := range topics {
 		for _, g := range infos[i].Val() {
-			key := groupKey{topic, g.Name}
+			key := groupKey{stream{n, topic}, g.Name}
 			state := groupState{last: g.LastDeliveredID}
 			// Not by lag, which Redis does not always know, and go-redis then
 			// gives as 0. Entries are never deleted.
@@ -117,7 +130,7 @@ func stand(ctx context.Context, db *redis.Client) (standing, error) {
 			if g.Pending > 0 {
 				pending, err := db.XPendingExt(ctx, &redis.XPendingExtArgs{Stream: topic, Group: g.Name, Start: "-", End: "+", Count: g.Pending + 100}).Result()
 				if err != nil {
-					return s, fmt.Errorf("read what is pending on %s: %w", topic, err)
+					return fmt.Errorf("read what is pending on %s: %w", topic, err)
 				}
 				state.pending = make(map[string]bool, len(pending))
 				for _, p := range pending {
@@ -126,11 +139,11 @@ func stand(ctx context.Context, db *redis.Client) (standing, error) {
 				}
 			}
 			s.groups[key] = state
-			fmt.Fprintf(&print, "%s %s %s %d %t\n", topic, g.Name, g.LastDeliveredID, g.Pending, unread)
+			fmt.Fprintf(&print, "%d %s %s %s %d %t\n", n, topic, g.Name, g.LastDeliveredID, g.Pending, unread)
 		}
 	}
-	s.print = print.String()
-	return s, nil
+	s.print += print.String()
+	return nil
 }
 
 // topics are the streams, in order.

@@ -2,12 +2,12 @@ package harness
 
 import "context"
 
-// Topic implements [world.Backend]: a topic is the Redis stream of its name,
-// from which Dapr's component deletes nothing.
-func (b *backend) Topic(ctx context.Context, _, topic string) ([][]byte, error) {
+// Topic implements [world.Backend]: a topic is the Redis stream of its name
+// in the component's database, from which Dapr's component deletes nothing.
+func (b *backend) Topic(ctx context.Context, pubsub, topic string) ([][]byte, error) {
 	var data [][]byte
 	for from := "-"; ; {
-		page, err := b.db.XRangeN(ctx, topic, from, "+", 1000).Result()
+		page, err := b.dbs.of(pubsub).XRangeN(ctx, topic, from, "+", 1000).Result()
 		if err != nil {
 			return nil, err
 		}

@@ -12,40 +12,67 @@ import (
 
 // history is what has been read of the topics so far.
 type history struct {
-	messages map[string][]message // by topic, in order
-	told     map[fact]bool
-	claimed  map[[2]string]bool // dead letters that have been told: topic, id in the stream
-	putBy    map[[2]string]int  // dead letter topic, event -> seq of its dead-lettered entry
+	topics   map[stream]*topicLog
+	progress map[callKey]*progress // of no event: what is subscribed to
+	putBy    map[messageKey]int    // dead letter -> seq of the dead-lettered entry
+	letters  map[copyKey]int       // how many of them there are
 }
 
-// fact is told once.
-type fact struct {
-	kind               journal.Kind
-	app, pubsub, topic string
-	id                 string // in the stream
+func newHistory() history {
+	return history{make(map[stream]*topicLog), make(map[callKey]*progress), make(map[messageKey]int), make(map[copyKey]int)}
 }
 
-// read takes up what is new on the topics.
+// topicLog is one topic's events.
+type topicLog struct {
+	messages []message // in order
+	byEvent  map[string][]int
+}
+
+// messageKey is one entry of a stream.
+type messageKey struct {
+	stream
+	id string
+}
+
+// progress is how far a subscription's fates have been told: all before next,
+// but for those that are open.
+type progress struct {
+	next int
+	open []unfinished
+}
+
+// unfinished is a message that was not acknowledged when it was last looked at.
+type unfinished struct {
+	message
+	told bool // that it is pending
+}
+
+// read takes up what is new on the topics. Callers hold b.mu.
 func (b *backend) read(ctx context.Context) error {
-	all, err := topics(ctx, b.db)
+	all, err := b.dbs.streams(ctx)
 	if err != nil {
 		return err
 	}
-	for _, topic := range all {
+	for _, s := range all {
+		log := b.past.topics[s]
+		if log == nil {
+			log = &topicLog{byEvent: make(map[string][]int)}
+			b.past.topics[s] = log
+		}
 		for {
 			from := "-"
-			known := b.past.messages[topic]
-			if len(known) > 0 {
-				from = "(" + known[len(known)-1].id
+			if n := len(log.messages); n > 0 {
+				from = "(" + log.messages[n-1].id
 			}
-			page, err := b.db.XRangeN(ctx, topic, from, "+", 1000).Result()
+			page, err := b.dbs.clients[s.db].XRangeN(ctx, s.topic, from, "+", 1000).Result()
 			if err != nil {
-				return fmt.Errorf("read topic %s: %w", topic, err)
+				return fmt.Errorf("read topic %s: %w", s.topic, err)
 			}
-			for _, m := range page {
-				known = append(known, newMessage(m))
+			for _, raw := range page {
+				m := newMessage(raw)
+				log.byEvent[m.event] = append(log.byEvent[m.event], len(log.messages))
+				log.messages = append(log.messages, m)
 			}
-			b.past.messages[topic] = known
 			if len(page) < 1000 {
 				break
 			}
@@ -55,16 +82,18 @@ func (b *backend) read(ctx context.Context) error {
 }
 
 // message is an entry by its id, read from Redis where it is not known yet.
-func (b *backend) message(topic, id string) (message, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// Callers hold b.mu.
+func (b *backend) message(s stream, id string) (message, bool) {
 	find := func() (message, bool) {
-		known := b.past.messages[topic]
-		i, ok := slices.BinarySearchFunc(known, id, func(m message, id string) int { return compareIDs(m.id, id) })
+		log := b.past.topics[s]
+		if log == nil {
+			return message{}, false
+		}
+		i, ok := slices.BinarySearchFunc(log.messages, id, func(m message, id string) int { return compareIDs(m.id, id) })
 		if !ok {
 			return message{}, false
 		}
-		return known[i], true
+		return log.messages[i], true
 	}
 	m, ok := find()
 	if !ok {
@@ -76,32 +105,25 @@ func (b *backend) message(topic, id string) (message, bool) {
 	return m, ok
 }
 
-// subscriptions are those that the journal holds: what daprd listed.
-func (b *backend) subscriptions() []world.Subscription {
+// members are the subscriptions that read as one consumer group: several where
+// apps have the same consumerID. Callers hold b.mu and have updated b.digest.
+func (b *backend) members(g groupKey) []world.Subscription {
 	var all []world.Subscription
-	for _, e := range b.recorder.Journal().Entries() {
-		if e.Kind != journal.Subscribed {
+	for _, s := range b.digest.subscriptions {
+		if b.dbs.stream(s.PubSub, s.Topic) != g.stream {
 			continue
 		}
-		s := world.Subscription{App: e.App, PubSub: e.PubSub, Topic: e.Topic, DeadLetterTopic: e.DeadLetterTopic}
-		if !slices.Contains(all, s) {
+		if name := groupOf(b.recorder.Resources(), s.App, s.PubSub); name == g.group || name == "" {
 			all = append(all, s)
 		}
 	}
 	return all
 }
 
-// subscriber is whose subscription a consumer group is.
-func (b *backend) subscriber(g groupKey) (world.Subscription, bool) {
-	for _, s := range b.subscriptions() {
-		if s.Topic != g.topic {
-			continue
-		}
-		if name := groupOf(b.recorder.Resources(), s.App, s.PubSub); name == g.group || name == "" {
-			return s, true
-		}
-	}
-	return world.Subscription{}, false
+// finding is what is known of one message for one subscription.
+type finding struct {
+	kind journal.Kind
+	message
 }
 
 // witness tells the journal what Redis knows of each event for each subscribed
@@ -112,117 +134,159 @@ func (b *backend) witness(ctx context.Context, s standing) error {
 	if err := b.read(ctx); err != nil {
 		return err
 	}
-	subscriptions := b.subscriptions()
-	groups := make([]groupState, len(subscriptions))
+	b.digest.update(b.recorder.Journal())
+	subscriptions := b.digest.subscriptions
+	found := make([][]finding, len(subscriptions))
 	for i, sub := range subscriptions {
+		name, where := groupOf(b.recorder.Resources(), sub.App, sub.PubSub), b.dbs.stream(sub.PubSub, sub.Topic)
 		for key, state := range s.groups {
-			if name := groupOf(b.recorder.Resources(), sub.App, sub.PubSub); key.topic == sub.Topic && (key.group == name || name == "") {
-				groups[i] = state
+			if key.stream == where && (key.group == name || name == "") {
+				found[i] = b.look(sub, b.members(key), state)
+				break
 			}
 		}
 	}
-	// Dead letters before acknowledgements, as daprd does it; so that what
-	// they cause is told after them, dead letter topics come last.
-	b.deadLetters(subscriptions, groups)
+	// Dead letters before acknowledgements, as daprd does it; and before what
+	// they cause.
+	b.deadLetters(subscriptions, found)
 	now := b.now()
 	for i, sub := range subscriptions {
-		for _, m := range b.past.messages[sub.Topic] {
-			kind := journal.Acknowledged
-			switch {
-			case m.event == "" || groups[i].last == "" || compareIDs(m.id, groups[i].last) > 0:
-				continue // it has no name, or was not read
-			case groups[i].pending[m.id]:
-				kind = journal.Pending
-			}
-			e := b.entry(kind, sub, m)
-			if kind == journal.Pending {
+		for _, f := range found[i] {
+			e := b.entry(f.kind, sub, f.message)
+			if f.kind == journal.Pending {
 				for _, w := range s.waiting {
-					if w.id == m.id && w.topic == sub.Topic {
+					if w.id == f.id && w.stream == b.dbs.stream(sub.PubSub, sub.Topic) {
 						e.Due = max(b.due(sub, w, now), 0)
 					}
 				}
 			}
-			b.tell(e, m.id)
+			b.recorder.Journal().Append(e)
 		}
 	}
 	return nil
 }
 
+// look goes on from where the subscription's fates were told, and finds what is
+// to be told now.
+func (b *backend) look(sub world.Subscription, group []world.Subscription, state groupState) (found []finding) {
+	log := b.past.topics[b.dbs.stream(sub.PubSub, sub.Topic)]
+	if log == nil || state.last == "" {
+		return nil
+	}
+	key := callKey{app: sub.App, pubsub: sub.PubSub, topic: sub.Topic}
+	p := b.past.progress[key]
+	if p == nil {
+		p = new(progress)
+		b.past.progress[key] = p
+	}
+	candidates := p.open
+	for p.next < len(log.messages) && compareIDs(log.messages[p.next].id, state.last) <= 0 {
+		candidates = append(candidates, unfinished{message: log.messages[p.next]})
+		p.next++
+	}
+	p.open = nil
+	for _, c := range candidates {
+		if c.event == "" {
+			continue // it has no name
+		}
+		mine := len(group) < 2 || b.digest.holder(group, c.event) == sub
+		if !state.pending[c.id] {
+			if mine {
+				found = append(found, finding{journal.Acknowledged, c.message})
+			}
+			continue
+		}
+		if mine && !c.told {
+			c.told = true
+			found = append(found, finding{journal.Pending, c.message})
+		}
+		p.open = append(p.open, c)
+	}
+	return found
+}
+
 func (b *backend) entry(kind journal.Kind, sub world.Subscription, m message) journal.Entry {
-	cause := b.past.putBy[[2]string{sub.Topic, m.event}]
-	if cause == 0 {
-		cause = b.recorder.PublishedSeq(sub.PubSub, m.event)
-	}
-	return journal.Entry{Kind: kind, SeenBy: journal.Redis, App: sub.App, PubSub: sub.PubSub, Topic: sub.Topic, Event: b.ref(m), Cause: cause}
+	return journal.Entry{Kind: kind, SeenBy: journal.Redis, App: sub.App, PubSub: sub.PubSub, Topic: sub.Topic, Event: b.ref(m),
+		Cause: b.cause(b.dbs.stream(sub.PubSub, sub.Topic), m)}
 }
 
-// tell appends an entry unless it was told before, and returns its seq or 0.
-func (b *backend) tell(e journal.Entry, id string) int {
-	f := fact{e.Kind, e.App, e.PubSub, e.Topic, id}
-	if b.past.told[f] {
-		return 0
+// cause is what put a message on its topic: daprd, as a dead letter, or an app.
+// 0 where that was not seen, or where several entries may be it.
+func (b *backend) cause(s stream, m message) int {
+	if seq := b.past.putBy[messageKey{s, m.id}]; seq != 0 {
+		return seq
 	}
-	b.past.told[f] = true
-	return b.recorder.Journal().Append(e)
+	key := copyKey{s, m.event}
+	put := b.digest.published[key]
+	if len(put) == 1 && len(b.past.topics[s].byEvent[m.event])-b.past.letters[key] == 1 {
+		return put[0]
+	}
+	return 0
 }
 
-// deadLetters tells which acknowledged events are on the dead letter topic of
-// their subscription: daprd puts the same bytes there.
+// deadLetters tells which of the events that were acknowledged now are on the
+// dead letter topic of their subscription: daprd puts the same bytes there
+// before it acknowledges. What apps themselves published there under the same
+// id is none.
 //
 // Where several apps share a dead letter topic Redis does not show whose it is:
 // it is that of an app that did not answer SUCCESS last.
-func (b *backend) deadLetters(subscriptions []world.Subscription, groups []groupState) {
+func (b *backend) deadLetters(subscriptions []world.Subscription, found [][]finding) {
 	type claim struct {
 		sub world.Subscription
-		m   message
+		message
 	}
-	claims := make(map[[2]string][]claim) // dead letter topic, event -> who may have put it there
-	var keys [][2]string
+	claims := make(map[copyKey][]claim) // on the dead letter topic -> who may have put it there
+	var keys []copyKey
 	for i, sub := range subscriptions {
 		if sub.DeadLetterTopic == "" {
 			continue
 		}
-		for _, m := range b.past.messages[sub.Topic] {
-			if m.event == "" || groups[i].last == "" || groups[i].pending[m.id] || compareIDs(m.id, groups[i].last) > 0 ||
-				b.past.told[fact{journal.DeadLettered, sub.App, sub.PubSub, sub.Topic, m.id}] {
+		for _, f := range found[i] {
+			if f.kind != journal.Acknowledged {
 				continue
 			}
-			key := [2]string{sub.DeadLetterTopic, m.event}
+			key := copyKey{b.dbs.stream(sub.PubSub, sub.DeadLetterTopic), f.event}
 			if claims[key] == nil {
 				keys = append(keys, key)
 			}
-			claims[key] = append(claims[key], claim{sub, m})
+			claims[key] = append(claims[key], claim{sub, f.message})
 		}
 	}
-	answers := b.lastAnswers()
 	for _, key := range keys {
+		log := b.past.topics[key.stream]
+		if log == nil {
+			continue
+		}
 		list := claims[key]
-		sort.SliceStable(list, func(i, j int) bool {
-			return answers[callKey{list[i].sub.App, list[i].sub.Topic, key[1]}] != journal.Success &&
-				answers[callKey{list[j].sub.App, list[j].sub.Topic, key[1]}] == journal.Success
-		})
-		for _, letter := range b.past.messages[key[0]] {
-			letterKey := [2]string{key[0], letter.id}
-			if letter.event != key[1] || b.past.claimed[letterKey] || len(list) == 0 {
-				continue
+		handled := func(c claim) bool { return b.digest.of(c.sub, key.event).last == journal.Success }
+		sort.SliceStable(list, func(i, j int) bool { return !handled(list[i]) && handled(list[j]) })
+		for _, c := range list {
+			if len(log.byEvent[key.event])-len(b.digest.published[key])-b.past.letters[key] <= 0 {
+				break // the apps published the rest
 			}
-			b.past.claimed[letterKey] = true
-			e := b.entry(journal.DeadLettered, list[0].sub, list[0].m)
-			e.DeadLetterTopic = key[0]
-			if seq := b.tell(e, list[0].m.id); seq != 0 {
-				b.past.putBy[key] = seq
-			}
-			list = list[1:]
+			letter := b.letter(key, log, c.data)
+			e := b.entry(journal.DeadLettered, c.sub, c.message)
+			e.DeadLetterTopic = key.topic
+			b.past.putBy[messageKey{key.stream, letter.id}] = b.recorder.Journal().Append(e)
+			b.past.letters[key]++
 		}
 	}
 }
 
-func (b *backend) lastAnswers() map[callKey]string {
-	last := make(map[callKey]string)
-	for _, e := range b.recorder.Journal().Entries() {
-		if e.Kind == journal.Answered {
-			last[callKey{e.App, e.Topic, e.Event.ID}] = e.Answer
+// letter is the first message of an event on its dead letter topic that nobody
+// claimed, one of the same bytes before others. There is one.
+func (b *backend) letter(key copyKey, log *topicLog, data string) message {
+	var free []message
+	for _, i := range log.byEvent[key.event] {
+		m := log.messages[i]
+		if b.past.putBy[messageKey{key.stream, m.id}] != 0 {
+			continue
 		}
+		if m.data == data {
+			return m
+		}
+		free = append(free, m)
 	}
-	return last
+	return free[0]
 }

@@ -28,8 +28,10 @@ type AppConfig struct {
 	// ListenHost is the address to listen on: one that daprd's container
 	// reaches. Default 127.0.0.1.
 	ListenHost string
-	// Logf, if set, is told of a handler that panicked, with its stack: the
-	// sidecar sees only a connection that broke.
+	// Logf, if set, is told of a handler that panicked, with the app's part of
+	// its stack: the sidecar sees only a connection that broke. It may be called
+	// by any goroutine, until Close has returned, and later by a handler for which
+	// Close did not wait.
 	Logf func(format string, args ...any)
 	// Published, if set, waits until a publish of this event that is under way
 	// has been recorded: see [API.Await].

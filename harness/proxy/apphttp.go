@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -261,14 +260,6 @@ func (a *App) httpDelivery(r *http.Request, request *httpRequest) *delivery {
 		return answer{text: httpText(got), http: got}
 	}
 	return d
-}
-
-// tell says what a broken connection does not.
-func (a *App) tell(err error) {
-	var panicked *world.PanicError
-	if errors.As(err, &panicked) {
-		a.cfg.Logf("%s: %v\n%s", a.cfg.AppID, panicked, panicked.Stack)
-	}
 }
 
 // httpText reads an answer as daprd does: dapr v1.16.0

@@ -218,6 +218,7 @@ func TestAppHTTPBreaks(t *testing.T) {
 		reason   string
 	}{
 		{"panic", world.HTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })), "net/http closes the connection of a handler that panicked"},
+		{"abort", world.HTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })), "a handler that breaks its connection on purpose"},
 		{"refused", world.Address(refusing, world.ProtocolHTTP), "nothing listens"},
 		{"reset", world.Address(resetting, world.ProtocolHTTP), "the app closes the connection without an answer"},
 		{"nobody", world.None, "no incarnation of the app is there"},
@@ -238,7 +239,11 @@ func TestAppHTTPBreaks(t *testing.T) {
 			if status, _, err := deliver(t, c, a, "/orders", envelope("e1", "orders")); err == nil {
 				t.Errorf("delivery: daprd got %d, want a broken connection (%s)", status, test.reason)
 			}
-			wantLines(t, r, "delivered orders e1", "answered orders e1 no answer")
+			if test.name == "nobody" {
+				wantLines(t, r) // the app was not called
+			} else {
+				wantLines(t, r, "delivered orders e1", "answered orders e1 no answer")
+			}
 			if response, err := c.Get("http://" + a.Address() + "/healthz"); err == nil {
 				t.Errorf("healthz: daprd got %d, want a broken connection (%s)", response.StatusCode, test.reason)
 				_ = response.Body.Close()
@@ -249,8 +254,13 @@ func TestAppHTTPBreaks(t *testing.T) {
 			if test.name == "panic" {
 				want = 2 // the delivery's and healthz'
 			}
-			if got := strings.Count(logged.String(), "panicked: boom"); got != want || want > 0 != strings.Contains(logged.String(), "apphttp_test.go") {
+			if got := strings.Count(logged.String(), "panicked: "); got != want || want > 0 != strings.Contains(logged.String(), "apphttp_test.go") {
 				t.Errorf("log names %d panics, want %d, each with its stack: %q", got, want, logged.String())
+			}
+			for _, frame := range []string{"runtime/", "net/http", "handlerTransport"} {
+				if strings.Contains(logged.String(), frame) {
+					t.Errorf("want the frames of the app only, got %q", logged.String())
+				}
 			}
 		})
 	}
@@ -279,6 +289,29 @@ func resetter(t *testing.T) string {
 	}()
 	t.Cleanup(func() { _ = l.Close(); <-done })
 	return l.Addr().String()
+}
+
+// TestAppHTTPBetweenIncarnations: what comes while the app is down uses up no
+// fault and counts as no attempt.
+func TestAppHTTPBetweenIncarnations(t *testing.T) {
+	var armed faults.Armed
+	armed.Arm(faults.LoseAnswer{}, 1)
+	a, r := newApp(t, world.ProtocolHTTP, proxy.AppConfig{Faults: &armed})
+	c := httpClient(t)
+	if _, _, err := deliver(t, c, a, "/orders", envelope("e1", "orders")); err == nil {
+		t.Error("daprd got an answer of nobody")
+	}
+	wantLines(t, r)
+	if err := a.SetEndpoint(world.HTTP(answering(200, ""))); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := deliver(t, c, a, "/orders", envelope("e1", "orders")); err == nil {
+		t.Error("the fault was used up while nobody was there")
+	}
+	wantLines(t, r, "delivered orders e1", "answered orders e1 SUCCESS", "fault-injected orders e1 LoseAnswer{}")
+	if attempt := r.Journal().Entries()[0].Attempt; attempt != 1 {
+		t.Errorf("attempt %d, want 1", attempt)
+	}
 }
 
 // TestAppHTTPFence ends an incarnation in the middle of a delivery.

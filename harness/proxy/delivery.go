@@ -32,16 +32,24 @@ var broken = answer{text: journal.NoAnswer}
 
 // deliver records a delivery, lets faults strike it and calls the app. The
 // second result is the fault that keeps the answer from daprd, if one does.
+//
+// Between two incarnations nobody is called: nothing is recorded, and no fault
+// is used up.
 func (a *App) deliver(ctx context.Context, d *delivery) (answer, faults.Fault) {
 	a.await(ctx, d.record.PubSub, d.record.Topic, d.stated, d.record.Event.ID)
 	a.name(d)
+	in := a.begin()
+	if in == nil {
+		return broken, nil
+	}
 	event := d.record.Event
 	if f, ok := faults.Strike[faults.FailDelivery](a.cfg.Faults, a.cfg.AppID, d.record.Topic, event.ID, event.Identity); ok {
+		in.calls.Done()
 		a.injected(d, f, a.cfg.Recorder.PublishedSeq(d.record.PubSub, d.record.Event.ID))
 		return broken, f
 	}
 	lose, lost := faults.Strike[faults.LoseAnswer](a.cfg.Faults, a.cfg.AppID, d.record.Topic, event.ID, event.Identity)
-	seq, got := a.call(ctx, d)
+	seq, got := a.call(ctx, in, d)
 	if lost {
 		a.injected(d, lose, seq)
 		return broken, lose
@@ -82,17 +90,13 @@ func (a *App) injected(d *delivery, f faults.Fault, cause int) {
 		Topic: r.Topic, Event: r.Event, Protocol: r.Protocol, Route: r.Route, Fault: f.String(), Cause: cause})
 }
 
-// call records a delivery, calls the app and records its answer. It returns
-// when the app answered, when its incarnation is fenced, or when daprd does not
-// wait any longer.
-func (a *App) call(ctx context.Context, d *delivery) (seq int, got answer) {
-	in := a.begin()
+// call records a delivery, calls an incarnation that [App.begin] gave and
+// records its answer. It returns when the app answered, when the incarnation is
+// fenced, or when daprd does not wait any longer.
+func (a *App) call(ctx context.Context, in *incarnation, d *delivery) (seq int, got answer) {
 	start := time.Now()
 	seq, _ = a.cfg.Recorder.Deliver(d.record)
-	got = broken
-	if in != nil {
-		got = in.run(world.InDelivery(ctx, d.record.App, seq), d)
-	}
+	got = in.run(world.InDelivery(ctx, d.record.App, seq), d)
 	a.cfg.Recorder.Answer(seq, got.text, time.Since(start))
 	return seq, got
 }
@@ -100,12 +104,19 @@ func (a *App) call(ctx context.Context, d *delivery) (seq int, got answer) {
 // deliverBulk is deliver for a call that brings several events. A fault that
 // matches one of them strikes the call.
 func (a *App) deliverBulk(ctx context.Context, list []*delivery, call func(context.Context, *incarnation) (answer, []string)) (answer, faults.Fault) {
+	for _, d := range list {
+		a.await(ctx, d.record.PubSub, d.record.Topic, d.stated, d.record.Event.ID)
+		a.name(d)
+	}
+	in := a.begin()
+	if in == nil {
+		return broken, nil
+	}
 	var lose faults.Fault
 	for _, d := range list {
 		r := &d.record
-		a.await(ctx, r.PubSub, r.Topic, d.stated, r.Event.ID)
-		a.name(d)
 		if f, ok := faults.Strike[faults.FailDelivery](a.cfg.Faults, r.App, r.Topic, r.Event.ID, r.Event.Identity); ok {
+			in.calls.Done()
 			a.injected(d, f, a.cfg.Recorder.PublishedSeq(d.record.PubSub, d.record.Event.ID))
 			return broken, f
 		}
@@ -113,23 +124,20 @@ func (a *App) deliverBulk(ctx context.Context, list []*delivery, call func(conte
 			lose = f
 		}
 	}
-	in := a.begin()
 	start := time.Now()
 	seqs := make([]int, len(list))
 	for i, d := range list {
 		seqs[i], _ = a.cfg.Recorder.Deliver(d.record)
 	}
-	got, texts := broken, same(journal.NoAnswer, len(list))
-	if in != nil {
-		var each []string
-		got = in.run(ctx, &delivery{call: func(ctx context.Context, in *incarnation) answer {
-			got, texts := call(ctx, in)
-			each = texts
-			return got
-		}})
-		if got.http != nil || got.grpc != nil { // else each may still be written
-			texts = each
-		}
+	texts := same(journal.NoAnswer, len(list))
+	var each []string
+	got := in.run(ctx, &delivery{call: func(ctx context.Context, in *incarnation) answer {
+		got, texts := call(ctx, in)
+		each = texts
+		return got
+	}})
+	if got.http != nil || got.grpc != nil { // else each may still be written
+		texts = each
 	}
 	for i, seq := range seqs {
 		a.cfg.Recorder.Answer(seq, texts[i], time.Since(start))

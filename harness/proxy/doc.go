@@ -32,9 +32,15 @@
 // as daprd 1.16 reads it (pkg/runtime/subscription/postman/{http,grpc}): SUCCESS,
 // RETRY, DROP, any other status as it was written ("BANANA", "status 7"), else
 // "HTTP 500" or "gRPC Unavailable". If the connection broke, the handler panicked,
-// nobody listens, daprd hung up or the incarnation was fenced, the answer is
-// [journal.NoAnswer], and daprd sees a broken connection too: HTTP without any
-// answer, gRPC Unavailable.
+// nobody listens at the app's address, daprd hung up or the incarnation was
+// fenced, the answer is [journal.NoAnswer], and daprd sees a broken connection
+// too: HTTP without any answer, gRPC Unavailable.
+//
+// Between two incarnations, while a restarted app is starting, daprd goes on
+// calling, as it does when an app is down. Such a call ends as a broken
+// connection, and nothing is recorded: the app was not called, so no attempt is
+// counted and no fault is used up. What daprd makes of it is its policy's: an
+// event that has a dead letter topic and no retries is on that topic then.
 //
 // The topic is the one that the app subscribed to. Over HTTP it is not in the
 // request: a dead letter names the topic on which it failed. It is found by the
@@ -69,6 +75,7 @@
 //   - [faults.Redeliver]: see [App.Redeliver]. Recorded are fault-injected,
 //     whose cause is the delivered entry that is repeated, delivered and answered.
 //     Other faults do not strike a repetition, and a repetition is not repeated.
+//     Between two incarnations it is an error.
 //
 // A delivery whose answer was lost is not handled: daprd brings it again itself.
 // A fault that matches one entry of a bulk delivery strikes the whole call;

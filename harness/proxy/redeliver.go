@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/eventproof/eventproof/fakes/faults"
@@ -37,7 +38,8 @@ func matches(f faults.Redeliver, d *delivery) bool {
 //
 // Each matching event comes again f.Times times. If none was handled yet, the
 // fault is armed: each comes again as soon as it is handled, and [App.Idle]
-// waits for that. The request goes to the incarnation that is there then.
+// waits for that. The request goes to the incarnation that is there then; where
+// there is none it is an error, and nothing is recorded.
 func (a *App) Redeliver(ctx context.Context, f faults.Redeliver) error {
 	a.mu.Lock()
 	if a.closed {
@@ -89,7 +91,7 @@ func (a *App) wasHandled(d *delivery, seq int) {
 		defer a.count(&a.running, -1)
 		for _, f := range due {
 			if a.repeat(a.ctx, h, f) != nil {
-				return // closed
+				return // closed, or there is nobody
 			}
 		}
 	}()
@@ -104,8 +106,12 @@ func (a *App) repeat(ctx context.Context, h *handled, f faults.Redeliver) error 
 		if a.ctx.Err() != nil {
 			return errClosed
 		}
+		in := a.begin()
+		if in == nil {
+			return fmt.Errorf("proxy: %s is between two incarnations, so nothing can be redelivered to it; consider doing it after Restart has returned", a.cfg.AppID)
+		}
 		a.injected(h.delivery, f, h.seq)
-		a.call(ctx, h.delivery)
+		a.call(ctx, in, h.delivery)
 	}
 	return nil
 }

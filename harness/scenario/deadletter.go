@@ -25,8 +25,9 @@ import (
 //   - get it as often as the resiliency policy says, or until it answers DROP or
 //     a code that the policy does not retry: DEAD_LETTER_DELIVERIES;
 //   - have it on the dead letter topic of the contract (without one, of the
-//     subscription): DEAD_LETTER_MISSING; with its id and, byte for byte, as it
-//     was published: DEAD_LETTER_ALTERED;
+//     subscription): DEAD_LETTER_MISSING, which is found before anything is
+//     published where the subscription names none; with its id and, byte for
+//     byte, as it was published: DEAD_LETTER_ALTERED;
 //   - handle each event around it once: DEAD_LETTER_NEIGHBOUR.
 //
 // Then the same is asked of the policy alone: a copy of the first neighbour, or
@@ -99,11 +100,10 @@ func (s DeadLetter) findings(ctx context.Context, stage *stage) ([]contract.Viol
 	if poison.consumer != nil && poison.consumer.DeadLetterTopic != "" {
 		c.topic = poison.consumer.DeadLetterTopic
 	}
-	if c.topic == "" {
-		v := stage.violation(contract.RuleDeadLetter, poison, "%s has no dead letter topic for %s/%s: what it refuses is lost, or comes again for ever", stage.app, poison.PubSub, poison.Topic)
-		v.Want, v.Got = "a dead letter topic in the contract or the subscription", "none"
-		v.Trace = []string{fmt.Sprintf("%s subscribes to %s/%s without a dead letter topic", stage.app, poison.PubSub, poison.Topic)}
-		return []contract.Violation{v}, nil
+	if c.subscribed == "" {
+		// What the app refuses would come again for ever, or be lost: no need to
+		// wait for that.
+		return []contract.Violation{c.none(poison, subscription)}, nil
 	}
 	if c.topic == poison.Topic {
 		return nil, fmt.Errorf("the dead letter topic of %s is the topic itself: what %s refuses would come again for ever", poison.Topic, stage.app)
@@ -126,7 +126,7 @@ func (s DeadLetter) findings(ctx context.Context, stage *stage) ([]contract.Viol
 // deadLetterCheck is one run of the scenario.
 type deadLetterCheck struct {
 	*stage
-	subscribed string // the subscription's dead letter topic, "" where it has none
+	subscribed string // the subscription's dead letter topic
 	topic      string // the declared one
 	deliveries int    // how often at most; -1 without end
 	source     string // who says so
@@ -134,6 +134,34 @@ type deadLetterCheck struct {
 
 	// What the broker holds on the event's topic and on the declared one.
 	original, arrivals [][]byte
+}
+
+// none is the finding that the app's subscription names no dead letter topic,
+// with the remedy at the subscription that counts. Where an app subscribes to a
+// topic itself, daprd passes over the declarative subscription to it.
+//
+// Source: dapr v1.16.0 pkg/runtime/compstore/subscriptions.go.
+func (c *deadLetterCheck) none(e sample, subscription journal.Entry) contract.Violation {
+	v := c.violation(contract.RuleDeadLetter, e, "%s has no dead letter topic for %s/%s: what it refuses is lost, or comes again for ever", c.app, e.PubSub, e.Topic)
+	v.Want, v.Got = "a dead letter topic in the subscription", "none"
+	if c.topic != "" {
+		v.Want = "deadLetterTopic " + c.topic + " in the subscription"
+	}
+	itself := subscription.Note != "declarative"
+	for _, declared := range c.w.Resources().For(c.app).Subscriptions {
+		if declared.PubSub != e.PubSub || declared.Topic != e.Topic {
+			continue
+		}
+		switch {
+		case itself && declared.DeadLetterTopic != "":
+			v.What = fmt.Sprintf("%s subscribes to %s itself, without a dead letter topic; the one in %s (%s) is therefore not used: set DeadLetterTopic in common.Subscription",
+				c.app, e.Topic, declared.Place, declared.DeadLetterTopic)
+		case !itself && declared.DeadLetterTopic == "":
+			v.Got = "none in " + declared.Place.String()
+		}
+	}
+	v.Trace = journal.Steps([]journal.Entry{subscription})
+	return v
 }
 
 // read asks the broker what it holds.
@@ -206,6 +234,9 @@ func (c *deadLetterCheck) refused(ctx context.Context, poison sample, around []c
 		v.Want, v.Got = "an answer other than SUCCESS: "+poison.name()+" ends on "+c.topic, answered(answers)
 		found = append(found, v)
 	default:
+		if unanswered(answers) {
+			c.log("%s does not refuse %s, it does not answer (%s): %s", c.app, poison.name(), answered(answers), broken)
+		}
 		found = append(found, c.delivered(poison, len(answers), answers)...)
 		found = append(found, c.arrived(poison, answers)...)
 	}
@@ -218,7 +249,7 @@ func (c *deadLetterCheck) refused(ctx context.Context, poison sample, around []c
 			continue
 		}
 		v := c.violation(contract.RuleUnharmed, n, "%s harms %s, which is published around the poison %s", c.app, n.name(), poison.name())
-		v.Want, v.Got = "delivered once and handled", answered(answers)
+		v.Want, v.Got = "delivered once and handled", explained(answers)
 		if topic := c.deadLettered(n); topic != "" {
 			v.Got += ", dead-lettered to " + topic
 		}
@@ -238,13 +269,6 @@ func (c *deadLetterCheck) forced(ctx context.Context, poison sample, around []co
 		if healthy.PubSub == poison.PubSub && healthy.Topic == poison.Topic {
 			e = healthy
 		}
-	}
-	if c.subscribed == "" {
-		// It would come again for ever, or be lost: no need to wait for that.
-		v := c.violation(contract.RuleDeadLetter, e, "what never reaches %s never arrives on its dead letter topic %s", c.app, c.topic)
-		v.Want, v.Got = "deadLetterTopic "+c.topic+" in the subscription", "none"
-		v.Trace = []string{fmt.Sprintf("%s subscribes to %s/%s without a dead letter topic", c.app, e.PubSub, e.Topic)}
-		return []contract.Violation{v}, nil
 	}
 	e = c.under(e, c.freshID(e.ID+"-undelivered"))
 	fault := faults.FailDelivery{App: c.app, Topic: e.Topic, Event: e.ID, Times: -1}
@@ -296,7 +320,7 @@ func (c *deadLetterCheck) delivered(e sample, n int, answers []string) []contrac
 	v.Want = fmt.Sprintf("%s (%s)", plural(want, "delivery", "deliveries"), c.source)
 	v.Got = plural(n, "delivery", "deliveries")
 	if len(answers) > 0 {
-		v.Got += ": " + answered(answers)
+		v.Got += ": " + explained(answers)
 	}
 	return []contract.Violation{v}
 }
@@ -347,14 +371,11 @@ func (c *deadLetterCheck) arrived(e sample, answers []string) []contract.Violati
 		return v
 	}
 	got := "not there"
-	switch {
-	case c.subscribed != c.topic && c.subscribed != "":
+	if c.subscribed != c.topic {
 		got = "the subscription says " + c.subscribed
-	case c.subscribed == "":
-		got = "the subscription names no dead letter topic"
 	}
 	if len(answers) > 0 {
-		got += "; " + c.app + " answered " + answered(answers)
+		got += "; " + c.app + " answered " + explained(answers)
 		if last := answers[len(answers)-1]; last == "HTTP 404" || last == "gRPC Unimplemented" {
 			got += ", which daprd 1.16 acknowledges without a dead letter"
 		}

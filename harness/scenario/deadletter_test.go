@@ -34,6 +34,7 @@ func TestDeadLetter(t *testing.T) {
 		text          string
 		place         string
 		withoutAround bool
+		nothing       bool // is published
 	}{
 		{name: "refused by DROP", reason: "DROP ends it at the first delivery, whatever the policy", app: &payments{deadLetter: dead}, retries: 2},
 		{name: "refused by RETRY", reason: "three deliveries, as policy and contract say", app: &payments{deadLetter: dead, refuse: "RETRY"}, retries: 2},
@@ -52,9 +53,11 @@ func TestDeadLetter(t *testing.T) {
 		{name: "other topic", reason: "the subscription names another topic than the contract", app: &payments{deadLetter: "orders.deadletter"}, retries: 2,
 			want: []string{contract.RuleDeadLetter}, text: "+ orders.deadletter", place: "order.placed/contract.yaml:13"},
 		{name: "no topic in the subscription", reason: "DROP without a dead letter topic is lost", app: &payments{}, retries: 2,
-			want: []string{contract.RuleDeadLetter}, text: "names no dead letter topic"},
+			want: []string{contract.RuleDeadLetter}, text: "- deadLetterTopic orders.dead in the subscription\n    + none\n", nothing: true},
+		{name: "no topic in the subscription, retried", reason: "what is refused there never settles, which nobody should wait for", app: &payments{refuse: "RETRY"}, retries: -2,
+			want: []string{contract.RuleDeadLetter}, text: "subscribe  pubsub/orders by payments  -> no dead letter topic", nothing: true},
 		{name: "no topic at all", reason: "nothing says where it should go", app: &payments{}, none: true, retries: 2,
-			want: []string{contract.RuleDeadLetter}, text: "payments has no dead letter topic for pubsub/orders"},
+			want: []string{contract.RuleDeadLetter}, text: "payments has no dead letter topic for pubsub/orders", nothing: true},
 		{name: "404", reason: "daprd 1.16 acknowledges it without a dead letter", app: &payments{deadLetter: dead, refuse: "HTTP 404"}, retries: 2,
 			want: []string{contract.RuleDeadLetter}, text: "HTTP 404, which daprd 1.16 acknowledges without a dead letter"},
 		{name: "under another id", reason: "an app that moves it itself, and answers 404 so that Dapr does not, loses its id", app: moving(nil), retries: 2,
@@ -94,6 +97,9 @@ func TestDeadLetter(t *testing.T) {
 				}
 				if slices.Contains(test.want, contract.RulePending) {
 					require.NotContains(t, journal.Text(w.Journal().Entries(), 0), "FailDelivery", "what never settles once is not tried again")
+				}
+				if test.nothing {
+					require.NotContains(t, journal.Text(w.Journal().Entries(), 0), "published")
 				}
 				if test.place != "" {
 					require.Equal(t, test.place, found[0].Place.String())
@@ -167,6 +173,84 @@ func TestDeadLetterAllowsAPoisonThatBreaksItsContract(t *testing.T) {
 		poison.Data = []byte(`{"event_id":"ord-9","event_type":"order.placed","event_version":"1","correlation_id":"c","order_id":"o","amount":"-1"}`)
 		scenario.DeadLetter{App: "payments", Poison: poison, MaxDeliveries: 1}.Run(t, w)
 		require.NotEmpty(t, w.Violations(), "the world saw it, and was told to expect it")
+	})
+}
+
+// A subscription of the app's own takes the place of the one in the team's
+// YAML, dead letter topic and all.
+func TestDeadLetterOfAnOverriddenSubscription(t *testing.T) {
+	yaml := func(deadLetterTopic, scopes string) world.Config {
+		return world.Config{Resources: []fs.FS{fstest.MapFS{"subscriptions.yaml": {Data: fmt.Appendf(nil, `apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: orders}
+spec:
+  pubsubname: pubsub
+  topic: orders
+  %s
+  routes: {default: /orders}
+scopes: [%s]
+`, deadLetterTopic, scopes)}}}}
+	}
+	silent := func(context.Context, world.Sidecar) (world.Endpoint, error) {
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /orders", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+		return world.HTTP(mux), nil
+	}
+	for _, test := range []struct {
+		name, reason string
+		cfg          world.Config
+		app          world.StartFunc
+		what, got    string
+	}{
+		{"programmatic", "the app asks for the topic without a dead letter topic", yaml("deadLetterTopic: orders.dead", "payments"), (&payments{}).http,
+			"payments subscribes to orders itself, without a dead letter topic; the one in subscriptions.yaml:2 (orders.dead) is therefore not used: set DeadLetterTopic in common.Subscription", "none"},
+		{"SDK", "likewise", yaml("deadLetterTopic: orders.dead", "payments"), (&payments{}).sdkGRPC,
+			"payments subscribes to orders itself, without a dead letter topic; the one in subscriptions.yaml:2 (orders.dead) is therefore not used: set DeadLetterTopic in common.Subscription", "none"},
+		{"another app's", "what is not for the app is no remedy", yaml("deadLetterTopic: orders.dead", "other"), (&payments{}).http,
+			"payments has no dead letter topic for pubsub/orders: what it refuses is lost, or comes again for ever", "none"},
+		{"declarative", "the YAML is to be changed", yaml("", "payments"), silent,
+			"payments has no dead letter topic for pubsub/orders: what it refuses is lost, or comes again for ever", "none in subscriptions.yaml:2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onFake(t, func(t testing.TB) world.Config {
+				cfg := test.cfg
+				cfg.Contracts = contracts(t)
+				return cfg
+			}, func(t *testing.T, w *world.World) {
+				w.Attach("payments", test.app)
+				found, err := scenario.DeadLetter{App: "payments", Poison: order(9, -1)}.Findings(t.Context(), w)
+				require.NoError(t, err)
+				require.Equal(t, []string{contract.RuleDeadLetter}, rules(found), test.reason)
+				require.Equal(t, test.what, found[0].What)
+				require.Equal(t, test.got, found[0].Got)
+			})
+		})
+	}
+}
+
+func TestDeadLetterOfAHandlerThatPanics(t *testing.T) {
+	panicking := func(amount int) *payments {
+		return &payments{deadLetter: "orders.dead", onEvent: func(_ context.Context, _ contract.Event, d orderData) (string, bool) {
+			if d.Amount == amount {
+				panic(http.ErrAbortHandler)
+			}
+			return "", false
+		}}
+	}
+	onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t), Resources: retries(2)} }, func(t *testing.T, w *world.World) {
+		w.Attach("payments", panicking(-1).http)
+		var notes strings.Builder
+		found, err := scenario.DeadLetter{App: "payments", Poison: order(9, -1), Log: func(format string, args ...any) { fmt.Fprintf(&notes, format+"\n", args...) }}.Findings(t.Context(), w)
+		require.NoError(t, err)
+		require.Empty(t, found)
+		require.Contains(t, notes.String(), "payments does not refuse ord-9, it does not answer (no answer (3 times)): its handler panics or the connection breaks")
+	})
+	onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t), Resources: retries(2)} }, func(t *testing.T, w *world.World) {
+		w.Attach("payments", panicking(50).http)
+		found, err := scenario.DeadLetter{App: "payments", Poison: order(9, -1), Around: []contract.Event{order(1, 50)}}.Findings(t.Context(), w)
+		require.NoError(t, err)
+		require.Equal(t, []string{contract.RuleUnharmed}, rules(found))
+		require.Contains(t, found[0].Got, "no answer (3 times): its handler panics or the connection breaks")
 	})
 }
 

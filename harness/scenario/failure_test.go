@@ -156,7 +156,7 @@ func TestFailureOutput(t *testing.T) {
 				require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
 			}
 			want, err := os.ReadFile(golden)
-			require.NoError(t, err, "write it with go test -run TestFailureOutput -update ./harness/scenario")
+			require.NoError(t, err, "write it with go test ./harness/scenario -run TestFailureOutput -update")
 			require.Equal(t, string(want), got)
 			parts, err := parse(got)
 			require.NoError(t, err)

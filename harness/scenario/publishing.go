@@ -410,6 +410,8 @@ func (s *stage) counted(want []Want, published []publication) []contract.Violati
 		case want == nil:
 		case i < 0 && stray:
 			strays++
+		case i < 0 && slices.ContainsFunc(want, func(w Want) bool { return s.meantName(w) == p.name() }):
+			// Misspelt in Want: one finding, that of what is missing.
 		case i < 0:
 			found = append(found, s.published(p, contract.Violation{Rule: contract.RuleExtra, Place: p.place(),
 				What: fmt.Sprintf("%s publishes %s, which nobody asked for", s.app, p.name()),
@@ -441,13 +443,32 @@ func (s *stage) counted(want []Want, published []publication) []contract.Violati
 		}
 		if lacking > 0 {
 			text := "not published"
-			if got[i] > 0 {
+			switch meant := s.meantName(w); {
+			case got[i] > 0:
 				text = plural(got[i], "time", "times")
+			case meant != "":
+				text = "no contract describes " + w.Event + ": did you mean " + meant + "?"
+			case total == 0:
+				text = s.app + " published nothing until the world had settled"
 			}
 			missing(w.Event, w.String(), text)
 		}
 	}
 	return found
+}
+
+// meantName is the known event whose name is near that of a [Want] which names
+// none; "" for a want that is known, or near nothing. What no contract describes
+// may also be wanted by its CloudEvents type or topic.
+func (s *stage) meantName(w Want) string {
+	var events []string
+	for _, c := range s.catalog().Contracts() {
+		if w.Event == c.Event || w.Event == c.Topic {
+			return ""
+		}
+		events = append(events, c.Event)
+	}
+	return schema.Nearest(w.Event, events)
 }
 
 func countOf(published []publication, app string, w Want) int {
@@ -471,24 +492,16 @@ func wanted(want []Want) string {
 	return strings.Join(texts, "; ")
 }
 
-// actions is what the app published, or tried to, a line each: the trace of
-// what is missing.
+// actions is what the app did: the trace of what is missing. Of an app that did
+// nothing it is how it began.
 func (s *stage) actions() []string {
-	const most = 10
-	var lines []string
-	for _, e := range s.entries() {
-		if e.App != s.app || e.Kind != journal.Published && e.Kind != journal.PublishFailed {
-			continue
-		}
-		if len(lines) == most {
-			return append(lines, "…")
-		}
-		lines = append(lines, journal.Story([]journal.Entry{e}, e.Event)...)
+	own := func(entries []journal.Entry) []journal.Entry {
+		return slices.DeleteFunc(slices.Clone(entries), func(e journal.Entry) bool { return e.App != s.app || e.Kind == journal.ViolationFound })
 	}
-	if lines == nil {
-		return []string{s.app + " published nothing until the world had settled"}
+	if lines := journal.Steps(own(s.entries())); len(lines) > 0 {
+		return lines
 	}
-	return lines
+	return journal.Steps(own(s.w.Journal().Entries()[:s.mark]))
 }
 
 // unfinished are the published events that somebody never finishes.
@@ -501,8 +514,8 @@ func (s *stage) unfinished(pending *world.PendingError, published []publication)
 			continue
 		}
 		v := s.published(published[i], contract.Violation{Rule: contract.RulePending, Place: published[i].place(),
-			What: fmt.Sprintf("%s never finishes %s: it comes again and again", held.App, published[i].name()),
-			Want: "handled, or on a dead letter topic", Got: fmt.Sprintf("still pending after %d deliveries", held.Deliveries)})
+			What: neverFinishes(held, published[i].name()),
+			Want: "handled, or on a dead letter topic", Got: stillPending(held, nil)})
 		v.App = held.App
 		found = append(found, v)
 	}

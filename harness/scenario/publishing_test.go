@@ -83,6 +83,14 @@ func TestPublishing(t *testing.T) {
 			want: []string{contract.RuleMissing}, text: "orders does not publish order.placed", place: "order.placed/contract.yaml:11"},
 		{name: "missing once", reason: "one of two comes", publish: []publish{sound}, wanted: []scenario.Want{{Event: "order.placed", Times: 2}},
 			want: []string{contract.RuleMissing}, text: "order.placed, 2 times"},
+		{name: "misspelt", reason: "the event that goes out is the one that is meant: one mistake, one finding", publish: []publish{sound}, wanted: []scenario.Want{{Event: "order.palced"}},
+			want: []string{contract.RuleMissing}, text: "no contract describes order.palced: did you mean order.placed?"},
+		{name: "misspelt, nothing published", reason: "it would be missed under its right name, too", wanted: []scenario.Want{{Event: "orderplaced"}},
+			want: []string{contract.RuleMissing}, text: "did you mean order.placed?"},
+		{name: "unknown", reason: "near nothing: what went out is another event", publish: []publish{sound}, wanted: []scenario.Want{{Event: "invoice.sent"}},
+			want: []string{contract.RuleExtra, contract.RuleMissing}, text: "nobody asked for"},
+		{name: "nothing, no contracts", reason: "no name is known", none: true, wanted: once,
+			want: []string{contract.RuleMissing}, text: "orders published nothing until the world had settled"},
 		{name: "too often", reason: "a relay that publishes each row three times; one finding", publish: []publish{sound, sound, sound}, wanted: once,
 			want: []string{contract.RuleExtra}, text: "3 times", place: "order.placed/contract.yaml:11"},
 		{name: "extra", reason: "an event that nobody asked for", publish: []publish{sound}, wanted: []scenario.Want{},
@@ -171,6 +179,21 @@ func TestPublishingWithAConsumerThatNeverFinishes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{contract.RulePending}, rules(found))
 		require.Equal(t, "payments", found[0].App)
+	})
+}
+
+func TestPublishingToAConsumerThatHasNotAnswered(t *testing.T) {
+	onFake(t, func(t testing.TB) world.Config { return world.Config{Contracts: contracts(t)} }, func(t *testing.T, w *world.World) {
+		w.Attach("orders", publisher)
+		w.Attach("payments", (&payments{onEvent: func(ctx context.Context, _ contract.Event, _ orderData) (string, bool) {
+			<-ctx.Done()
+			return "DROP", true
+		}}).http)
+		found, err := scenario.Publishing{App: "orders",
+			Act: func(ctx context.Context) error { return publish{data: placed(nil), metadata: metadata(nil)}.do(ctx, w) }}.Findings(t.Context(), w)
+		require.NoError(t, err)
+		require.Equal(t, []string{contract.RulePending}, rules(found))
+		require.Regexp(t, "^payments has not answered attempt [0-9]+ of order.placed$", found[0].What)
 	})
 }
 

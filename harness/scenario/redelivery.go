@@ -36,7 +36,8 @@ import (
 // and trace.
 //
 // An event that the app does not handle proves nothing: one that never reaches
-// it, or that it drops, is EVENT_LOST; one that it refuses is an error.
+// it, or that it drops, is EVENT_LOST; one that it refuses is an error. So is an
+// app of which nothing can be seen: one that publishes nothing needs a Snapshot.
 type Redelivery struct {
 	// App is the consumer.
 	App string
@@ -45,7 +46,8 @@ type Redelivery struct {
 	Events []contract.Event
 	// Snapshot is the app's state as far as it matters: rows, balances. It is
 	// compared with go-cmp and must be a value of its own, not a view of the
-	// living state. Nil: only what the app publishes is compared.
+	// living state. Nil: only what the app publishes is compared, so that it
+	// must publish something.
 	Snapshot func(ctx context.Context) (any, error)
 	// Via is how the event comes again. Default: [Repeat].
 	Via Via
@@ -135,7 +137,7 @@ func (s Redelivery) one(ctx context.Context, stage *stage, event contract.Event)
 	if err != nil {
 		return nil, err
 	}
-	if same, err := s.difference(before, once); err == nil && same == (changes{}) {
+	if same, err := s.difference(before, once); s.Snapshot != nil && err == nil && same == (changes{}) {
 		stage.log("%s: the first delivery changed nothing that the snapshot shows and published nothing, so that a second changes nothing proves little", e.name())
 	}
 	twice, err := s.observe(ctx, stage)
@@ -145,6 +147,10 @@ func (s Redelivery) one(ctx context.Context, stage *stage, event contract.Event)
 	v, err := s.compare(stage, e, once, twice, "redelivering "+e.name())
 	if v != nil || err != nil {
 		return v, err
+	}
+	if s.Snapshot == nil && len(once.published) == 0 {
+		return nil, fmt.Errorf("%s handled %s and published nothing, and without Snapshot nothing else of it is seen: this proves nothing; set Snapshot: a function that returns what %s changes in %s, such as the rows it writes",
+			stage.app, e.name(), e.name(), stage.app)
 	}
 
 	again := stage.under(e, stage.freshID(e.ID+"-again"))
@@ -309,7 +315,7 @@ func settleAgain(ctx context.Context, stage *stage, e sample) error {
 // dead-letter it, or bring it again and again.
 func (s *stage) unrecognised(e sample, answers []string, when string) contract.Violation {
 	v := s.violation(contract.RuleIdempotent, e, "%s is not idempotent: it handled %s, and refuses it %s", s.app, e.name(), when)
-	v.Want, v.Got = journal.Success, answered(answers)
+	v.Want, v.Got = journal.Success, explained(answers)
 	v.Trace = s.storyOf(e)
 	return v
 }
@@ -329,6 +335,9 @@ func (s *stage) handled(e sample) ([]contract.Violation, error) {
 }
 
 func (s *stage) refused(e sample, answers []string) error {
+	if unanswered(answers) {
+		return fmt.Errorf("%s does not answer when it gets %s (%s): %s", s.app, e.name(), answered(answers), broken)
+	}
 	return fmt.Errorf("%s refuses %s (%s); give sample events that it handles", s.app, e.name(), answered(answers))
 }
 

@@ -193,11 +193,31 @@ func (s *stage) settle(ctx context.Context, events ...sample) ([]contract.Violat
 			s.log("%s is still pending for %s, which this scenario is not about", p.Event, p.App)
 			continue
 		}
-		v := s.violation(contract.RulePending, events[i], "%s never finishes %s: it comes again and again", s.app, events[i].name())
-		v.Want, v.Got = "handled, or on a dead letter topic", fmt.Sprintf("still pending after %d deliveries", p.Deliveries)
+		answers := s.deliveries(events[i])
+		p.Open = p.Open && slices.Contains(answers, "") // it may be another event's that is open
+		v := s.violation(contract.RulePending, events[i], "%s", neverFinishes(p, events[i].name()))
+		v.Want, v.Got = "handled, or on a dead letter topic", stillPending(p, answers)
 		found = append(found, v)
 	}
 	return found, nil
+}
+
+// neverFinishes says what is the matter with an event that is pending: an app
+// that has not answered yet is another one than an app that refuses it.
+func neverFinishes(p world.PendingEvent, name string) string {
+	if p.Open {
+		return fmt.Sprintf("%s has not answered attempt %d of %s", p.App, max(p.Deliveries, 1), name)
+	}
+	return fmt.Sprintf("%s never finishes %s: it comes again and again", p.App, name)
+}
+
+// stillPending is what a finding about such an event got.
+func stillPending(p world.PendingEvent, answers []string) string {
+	text := "still pending after " + plural(p.Deliveries, "delivery", "deliveries")
+	if len(answers) > 0 {
+		text += ": " + explained(answers)
+	}
+	return text
 }
 
 // publish sends an event as its contract's first producer.
@@ -292,4 +312,21 @@ func answered(answers []string) string {
 		i = n
 	}
 	return strings.Join(parts, ", then ")
+}
+
+// broken is what the lack of an answer means: nothing that another sample
+// event would put right.
+const broken = "its handler panics or the connection breaks"
+
+// unanswered reports whether no delivery at all got an answer.
+func unanswered(answers []string) bool {
+	return len(answers) > 0 && count(answers, journal.NoAnswer) == len(answers)
+}
+
+// explained is answered, and what it means where the app never answers.
+func explained(answers []string) string {
+	if unanswered(answers) {
+		return answered(answers) + ": " + broken
+	}
+	return answered(answers)
 }
