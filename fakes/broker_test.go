@@ -175,7 +175,9 @@ func TestDropWhereTheDeadLetterTopicIsForbidden(t *testing.T) {
 		files["pubsub.yaml"] = redis("pubsub", item("publishingScopes", "a="))
 		w := fakes.Start(t, world.Config{Resources: resources(files)})
 		app := &inbox{subscriptions: []subscription{on("t").deadLetter("dead")},
-			answer: func(rw http.ResponseWriter, _ *http.Request, _ contract.Event) { _, _ = io.WriteString(rw, `{"status":"DROP"}`) }}
+			answer: func(rw http.ResponseWriter, _ *http.Request, _ contract.Event) {
+				_, _ = io.WriteString(rw, `{"status":"DROP"}`)
+			}}
 		w.Attach("a", app.start)
 		send(t, w, event("1", "t"))
 		require.ErrorIs(t, w.Settle(t.Context()), world.ErrPending)
