@@ -11,7 +11,7 @@ import (
 // tell says what a broken connection does not: that the app's handler panicked.
 func (a *App) tell(err error) {
 	var panicked *world.PanicError
-	if errors.As(err, &panicked) && panicked.Value != any(http.ErrAbortHandler) { //nolint:errorlint // a panic's value, as net/http compares it; of which net/http says nothing, either
+	if errors.As(err, &panicked) && panicked.Value != any(http.ErrAbortHandler) {
 		a.cfg.Logf("%s: its handler panicked: %v\n%s", a.cfg.AppID, panicked.Value, appFrames(string(panicked.Stack)))
 	}
 }
