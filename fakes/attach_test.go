@@ -12,7 +12,6 @@ import (
 
 	"github.com/dapr/go-sdk/client"
 	"github.com/dapr/go-sdk/service/common"
-	daprgrpc "github.com/dapr/go-sdk/service/grpc"
 	daprhttp "github.com/dapr/go-sdk/service/http"
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
@@ -42,20 +41,7 @@ func TestGoSDKServices(t *testing.T) {
 				return world.HTTPService(service, mux), err
 			}
 		}, "RETRY"},
-		{"grpc", func(handler common.TopicEventHandler) world.StartFunc {
-			return func(context.Context, world.Sidecar) (world.Endpoint, error) {
-				listener := world.Listen()
-				service := daprgrpc.NewServiceWithListener(listener)
-				err := service.AddTopicEventHandler(sub, handler)
-				done := make(chan struct{})
-				go func() { defer close(done); _ = service.Start() }()
-				return world.GRPC(listener).OnStop(func(context.Context) error {
-					err := service.GracefulStop()
-					<-done
-					return err
-				}), err
-			}
-		}, "gRPC Unknown"},
+		{"grpc", grpcConsumer, "gRPC Unknown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -230,19 +229,7 @@ type recorder struct {
 }
 
 func recordingGRPC(cases []PublishCase, got *Received) world.Endpoint {
-	listener := world.Listen()
-	server := grpc.NewServer()
-	runtime.RegisterAppCallbackServer(server, recorder{cases: cases, got: got})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener)
-	}()
-	return world.GRPC(listener).OnStop(func(context.Context) error {
-		server.Stop()
-		<-done
-		return nil
-	})
+	return serveGRPC(recorder{cases: cases, got: got})
 }
 
 func (a recorder) ListTopicSubscriptions(context.Context, *emptypb.Empty) (*runtime.ListTopicSubscriptionsResponse, error) {

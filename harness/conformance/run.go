@@ -126,10 +126,13 @@ type callback struct {
 	cases []Case
 }
 
-func grpcApp(cases []Case) world.Endpoint {
+func grpcApp(cases []Case) world.Endpoint { return serveGRPC(callback{cases: cases}) }
+
+// serveGRPC is an app that answers Dapr's own interface.
+func serveGRPC(app runtime.AppCallbackServer) world.Endpoint {
 	listener := world.Listen()
 	server := grpc.NewServer()
-	runtime.RegisterAppCallbackServer(server, callback{cases: cases})
+	runtime.RegisterAppCallbackServer(server, app)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
