@@ -142,6 +142,20 @@ func TestRedeliverReachesEachApp(t *testing.T) {
 	})
 }
 
+func TestRedeliverOfWhatWasHandledSparesWhatComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fakes.Start(t, world.Config{})
+		app := &inbox{subscriptions: []subscription{on("t")}}
+		w.Attach("a", app.start)
+		send(t, w, event("1", "t"), event("2", "t"))
+		settle(t, w)
+		require.NoError(t, w.Inject(t.Context(), faults.Redeliver{App: "a"}))
+		send(t, w, event("3", "t"))
+		settle(t, w)
+		require.ElementsMatch(t, []string{"1", "2", "1", "2", "3"}, app.ids())
+	})
+}
+
 func TestABrokenConnectionToAGRPCAppIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := fakes.Start(t, world.Config{Resources: resources(retries("{policy: constant, duration: 1s, maxRetries: 3, matching: {gRPCStatusCodes: \"13\"}}"))})
@@ -250,14 +264,16 @@ func TestAClosedWorldStaysClosed(t *testing.T) {
 
 func TestAnAppThatCannotBeAttachedLeavesTheOthers(t *testing.T) {
 	w := fakes.Start(t, world.Config{})
-	attached := make(chan struct{})
+	entered, attached := make(chan struct{}), make(chan struct{})
 	failed := make(chan error)
 	go func() {
 		failed <- w.AttachContext(t.Context(), "bad", func(context.Context, world.Sidecar) (world.Endpoint, error) {
+			close(entered)
 			<-attached
 			return world.Endpoint{}, errors.New("no database")
 		})
 	}()
+	<-entered
 	w.Attach("good", (&inbox{subscriptions: []subscription{on("t")}}).start)
 	close(attached)
 	require.EqualError(t, <-failed, "start app: no database")
