@@ -65,8 +65,14 @@ func (c Case) Component() string {
 	return Plain
 }
 
-// AppID is the app that gets the event.
-func (c Case) AppID() string { return "conformance-" + string(c.Protocol) }
+// AppID is the app that gets the event. An HTTP case that stays pending has an
+// app, and so a daprd, of its own: see Run.
+func (c Case) AppID() string {
+	if c.Protocol == world.ProtocolHTTP && c.Want.State == Pending {
+		return "conformance-" + c.Name
+	}
+	return "conformance-" + string(c.Protocol)
+}
 
 // Retries is maxRetries of the policy on the component [Retrying].
 const Retries = 3

@@ -42,21 +42,22 @@ const Publisher = "conformance-publisher"
 // the apps, publishes one event for each case and waits until the world is
 // settled. That some events stay pending is no error.
 func Run(ctx context.Context, w *world.World, cases []Case) error {
-	byProtocol := make(map[world.Protocol][]Case)
+	byApp := make(map[string][]Case)
+	var apps []string
 	for _, c := range cases {
-		byProtocol[c.Protocol] = append(byProtocol[c.Protocol], c)
-	}
-	for _, protocol := range []world.Protocol{world.ProtocolHTTP, world.ProtocolGRPC} {
-		played := byProtocol[protocol]
-		if len(played) == 0 {
-			continue
+		if byApp[c.AppID()] == nil {
+			apps = append(apps, c.AppID())
 		}
+		byApp[c.AppID()] = append(byApp[c.AppID()], c)
+	}
+	for _, id := range apps {
+		played := byApp[id]
 		start := func(context.Context, world.Sidecar) (world.Endpoint, error) { return world.HTTP(httpApp(played)), nil }
-		if protocol == world.ProtocolGRPC {
+		if played[0].Protocol == world.ProtocolGRPC {
 			start = func(context.Context, world.Sidecar) (world.Endpoint, error) { return grpcApp(played), nil }
 		}
-		if err := w.AttachContext(ctx, played[0].AppID(), start); err != nil {
-			return fmt.Errorf("attach the %s app: %w", protocol, err)
+		if err := w.AttachContext(ctx, id, start); err != nil {
+			return fmt.Errorf("attach %s: %w", id, err)
 		}
 	}
 	send := func(c Case) error {
@@ -70,7 +71,7 @@ func Run(ctx context.Context, w *world.World, cases []Case) error {
 	// One HTTP delivery at a time: daprd 1.16 keeps the handler of a request in a
 	// field that all requests of the app share (D16 pkg/middleware/http/pipeline.go
 	// http), so that of two at the same moment one may get the other's outcome.
-	// What stays pending comes last: two failures may change places unseen.
+	// What stays pending comes last, each in an app of its own.
 	var last []Case
 	for _, c := range cases {
 		if c.Want.State == Pending || c.Protocol == world.ProtocolGRPC {
