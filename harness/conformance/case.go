@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"net/http"
+	"strings"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc/codes"
@@ -69,7 +70,7 @@ func (c Case) Component() string {
 // app, and so a daprd, of its own: see Run.
 func (c Case) AppID() string {
 	if c.Protocol == world.ProtocolHTTP && c.Want.State == Pending {
-		return "conformance-" + c.Name
+		return "conformance-" + strings.ReplaceAll(c.Name, ".", "-") // daprd takes no dots
 	}
 	return "conformance-" + string(c.Protocol)
 }
