@@ -20,6 +20,7 @@ type Failure struct {
 	Want    string
 	Got     string
 	File    string // where the keyword is written
+	Place   string // pointer to the keyword there
 	Line    int
 }
 
@@ -123,7 +124,7 @@ func rulesOut(f Failure, at string) bool {
 func (t *translator) place(absolute, keyword string) Failure {
 	f := Failure{Keyword: keyword}
 	if d, _, pointer := t.keyword(absolute); d != nil {
-		f.File, f.Line = d.file, d.root.LineOf(pointer)
+		f.File, f.Place, f.Line = d.file, pointer, d.root.LineOf(pointer)
 	}
 	return f
 }

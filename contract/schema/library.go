@@ -267,7 +267,7 @@ func (l *Library) Compile(path string, o Options) (s *Schema, problems []*Proble
 	if err != nil {
 		return nil, l.compileProblems(d, err)
 	}
-	return &Schema{File: d.file, Root: d.root, Draft: draftIn(d.root, o.Draft), AssertFormat: o.AssertFormat, Compiled: compiled, library: l}, nil
+	return &Schema{File: d.file, Root: d.root, Draft: draftIn(d.root, o.Draft), AssertFormat: o.AssertFormat, Compiled: compiled, library: l, path: path, options: o}, nil
 }
 
 func (l *Library) compiler(o Options) *jsonschema.Compiler {

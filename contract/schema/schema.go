@@ -16,6 +16,8 @@ type Schema struct {
 	Compiled     *jsonschema.Schema
 
 	library *Library
+	path    string  // in the library
+	options Options // that it was compiled with
 }
 
 // Parse reads a schema that stands alone. The error joins a *[Problem] for
