@@ -76,8 +76,17 @@ func Contained(writer, reader *schema.Schema, policy Policy) Answer {
 	if policy.Undeclared == Absent {
 		written = valueset.Closed(writer)
 	}
-	found := valueset.And(written, valueset.Not(valueset.Of(reader))).Example(policy.Budget, 0)
+	difference := valueset.And(written, valueset.Not(valueset.Of(reader)))
+	found := difference.Example(policy.Budget, 0)
 	a := Answer{Verdict: Undecided, Reason: found.Reason, Steps: found.Steps}
+	if found.Dispute != nil && found.Verdict != valueset.Undecided {
+		elsewhere := difference.ExampleElsewhere(found.Dispute, policy.Budget, 0)
+		a.Steps += elsewhere.Steps
+		if elsewhere.Verdict != found.Verdict {
+			a.Reason = valueset.Reason{Keyword: found.Dispute.Keyword, What: "validators disagree: " + found.Dispute.What}
+			return a
+		}
+	}
 	switch found.Verdict {
 	case valueset.Empty:
 		a.Verdict = Compatible

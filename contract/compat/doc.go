@@ -20,6 +20,12 @@
 //
 // There is no table of allowed changes.
 //
+// Where validators differ, the direction is decided only if they agree: it is
+// undecided, "validators disagree", where a schema itself states text beyond
+// ASCII (or a vertical tab) that another one's \d, \w or \s must judge, where
+// draft 7's content keywords decide, and where a format does that our validator
+// does not know. See valueset.Dispute.
+//
 // # Policy
 //
 // A writer rarely sends properties that its schema does not declare, though JSON

@@ -13,7 +13,8 @@
 // The validator asserts the format keyword or not depending on the draft. Here
 // that is [Options.AssertFormat] and nothing else, in every draft: asserted, an
 // unknown format name is an error; annotated, no format is checked.
-// contentEncoding and contentMediaType are never asserted.
+// contentEncoding and contentMediaType are not asserted, but for
+// [Options.AsValidator] in draft 7.
 //
 // # Files
 //

@@ -32,8 +32,8 @@ type Options struct {
 	AssertFormat bool
 	// AsValidator takes a schema as the validator does where [Parse] refuses it
 	// though the validator would not: an empty enum accepts everything,
-	// dependencies is enforced in every draft, and a format that nothing checks
-	// is an annotation. Set it to reason about what the
+	// dependencies is enforced in every draft, draft 7's content keywords are
+	// assertions, and a format that nothing checks is an annotation. Set it to reason about what the
 	// validator does, not to check what authors write.
 	AsValidator bool
 }
@@ -267,7 +267,7 @@ func (l *Library) Compile(path string, o Options) (s *Schema, problems []*Proble
 	if err != nil {
 		return nil, l.compileProblems(d, err)
 	}
-	return &Schema{File: d.file, Root: d.root, Draft: draftIn(d.root, o.Draft), AssertFormat: o.AssertFormat, Compiled: compiled, library: l, path: path, options: o}, nil
+	return &Schema{File: d.file, Root: d.root, Draft: draftIn(d.root, o.Draft), AssertFormat: o.AssertFormat, AssertContent: o.AsValidator, Compiled: compiled, library: l, path: path, options: o}, nil
 }
 
 func (l *Library) compiler(o Options) *jsonschema.Compiler {
@@ -281,6 +281,9 @@ func (l *Library) compiler(o Options) *jsonschema.Compiler {
 		for name := range jsonschema.Formats {
 			c.Formats[name] = func(any) bool { return true }
 		}
+	}
+	if o.AsValidator {
+		return c
 	}
 	// So does draft 7's content: asserted by the validator, an annotation here.
 	for name := range jsonschema.Decoders {

@@ -13,7 +13,10 @@ type Schema struct {
 	Root         *Node  // the document, with positions
 	Draft        string // one of Drafts
 	AssertFormat bool
-	Compiled     *jsonschema.Schema
+	// AssertContent: draft 7's contentEncoding and contentMediaType are
+	// assertions, as the validator has it; otherwise they are annotations.
+	AssertContent bool
+	Compiled      *jsonschema.Schema
 
 	library *Library
 	path    string  // in the library

@@ -253,7 +253,7 @@ func (p *pool) closedObject(flat []applied) *expr {
 		}
 		subs, declared := p.memberSchemas(flat, func(s *jsonschema.Schema) (subs []*jsonschema.Schema, own bool) {
 			for _, m := range patterns(s) {
-				if matches[m.names().Key()] {
+				if matches[p.pattern(m.re).Key()] {
 					subs = append(subs, m.schema)
 				}
 			}

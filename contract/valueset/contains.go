@@ -85,11 +85,7 @@ func (p *evaluation) contains(e *expr, v any) bool {
 	case string:
 		switch e.kind {
 		case kFormat, kNotFormat:
-			check, known := formats[e.name]
-			if !known {
-				stopf("format", "nothing checks the format %s", e.name)
-			}
-			return check(v) == (e.kind == kFormat)
+			return p.inFormat(e.name, v) == (e.kind == kFormat)
 		}
 		return utf8.ValidString(v) && e.text.Contains(v)
 	case []any:

@@ -30,6 +30,12 @@
 // The method follows "Witness Generation for JSON Schema" (Attouche, Baazizi,
 // Colazzo, Ghelli, Sartiani, Scherzinger; VLDB 2022).
 //
+// # Where validators differ
+//
+// A set is what our validator accepts. Where a question meets something that
+// others take otherwise, \s and text beyond ASCII for instance, the answer names
+// it (Answer.Dispute), and Set.ExampleElsewhere asks again for those.
+//
 // # Determinism
 //
 // A [Budget] counts steps and memory, never time. The same set, budget and seed
@@ -38,9 +44,9 @@
 // # Limits
 //
 // Undecided, with the keyword that stopped it: asserted formats where the answer
-// depends on their language (values are tried, none is proven absent); a format
-// that nothing checks; $dynamicRef where the validator itself chooses among
-// several anchors; examples of more than 5,000 items or members; more than 1,024
-// combinations of branches that evaluate differently; and what exceeds the
-// budget. contentEncoding and contentMediaType are annotations.
+// depends on their language (values are tried, none is proven absent);
+// $dynamicRef where the validator itself chooses among several anchors; examples
+// of more than 5,000 items or members; more than 1,024 combinations of branches
+// that evaluate differently; and what exceeds the budget. contentEncoding and
+// contentMediaType are annotations, but for draft 7 as the validator has it.
 package valueset

@@ -118,6 +118,7 @@ type pool struct {
 	variables map[variableKey]*variable
 	scopes    map[string]*scope
 	yes, no   *expr
+	reading
 }
 
 func newPool(b *budget) *pool {

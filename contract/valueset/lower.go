@@ -149,14 +149,14 @@ func (l *lowering) anyType() {
 		l.add(l.ofTypes(t))
 	}
 	if len(s.Constant) > 0 {
+		l.state(s.Constant[0])
 		l.add(l.oneOf(newValues(s.Constant[0])))
 	}
 	if len(s.Enum) > 0 {
+		l.state(s.Enum)
 		l.add(l.oneOf(newValues(s.Enum...)))
 	}
-	if s.Format != "" && l.asserts {
-		l.add(l.atom(expr{kind: kFormat, name: s.Format}))
-	}
+	l.disputed()
 	if s.ContentSchema != nil && s.Draft == jsonschema.Draft7 {
 		l.add(l.cannot("contentSchema"))
 	}
@@ -198,16 +198,8 @@ func (l *lowering) strings() {
 		l.add(l.textIn(stringset.Length(s.MinLength, s.MaxLength)))
 	}
 	if s.Pattern != nil {
-		l.add(l.textIn(pattern(s.Pattern)))
+		l.add(l.textIn(l.pattern(s.Pattern)))
 	}
-}
-
-func pattern(re *regexp.Regexp) stringset.Set {
-	set, err := stringset.Pattern(re.String())
-	if err != nil {
-		stopf("pattern", "%v", err)
-	}
-	return set
 }
 
 // matching is one member of patternProperties.
@@ -215,8 +207,6 @@ type matching struct {
 	re     *regexp.Regexp
 	schema *jsonschema.Schema
 }
-
-func (m matching) names() stringset.Set { return pattern(m.re) }
 
 // patterns are the patternProperties in a fixed order.
 func patterns(s *jsonschema.Schema) []matching {
@@ -284,10 +274,11 @@ func (l *lowering) objects() {
 		l.add(l.hasMember(name, l.yes))
 	}
 	for name, sub := range sorted(s.Properties) {
+		l.stateText(name)
 		l.add(l.member(name, l.sub(sub)))
 	}
 	for _, m := range patterns(s) {
-		l.add(l.members(m.names(), l.sub(m.schema)))
+		l.add(l.members(l.pattern(m.re), l.sub(m.schema)))
 	}
 	switch more := s.AdditionalProperties.(type) {
 	case bool:
@@ -335,7 +326,7 @@ func (l *lowering) own() *names {
 		n.words = append(n.words, name) // sorted where it becomes a set
 	}
 	for _, m := range patterns(l.schema) {
-		n.patterns = append(n.patterns, m.names())
+		n.patterns = append(n.patterns, l.pattern(m.re))
 	}
 	return n
 }

@@ -44,6 +44,13 @@ func (s Set) expr(p *pool) *expr {
 	for i, sub := range s.subs {
 		subs[i] = sub.expr(p)
 	}
+	if s.schema != nil {
+		if s.schema.AssertContent {
+			p.content |= asserted
+		} else {
+			p.content |= annotated
+		}
+	}
 	switch s.kind {
 	case setSchema:
 		return p.schema(s.schema.Compiled, nil, s.schema.AssertFormat)
@@ -73,28 +80,36 @@ const (
 // Answer is the answer of [Set.Example].
 type Answer struct {
 	Verdict Verdict
-	Value   any    // of Nonempty
-	Reason  Reason // of Undecided
-	Steps   int    // that were spent
+	Value   any      // of Nonempty
+	Reason  Reason   // of Undecided
+	Steps   int      // that were spent
+	Dispute *Dispute // met on the way, nil where none was
 }
 
 // Example finds a value in the set, or proves that there is none. Seed 0 asks
 // for the plainest value; other seeds for others. The same set, budget and seed
 // have the same answer everywhere.
-func (s Set) Example(b Budget, seed uint64) (answer Answer) {
+func (s Set) Example(b Budget, seed uint64) (answer Answer) { return s.example(b, seed, nil) }
+
+// ExampleElsewhere is Example for the validators that differ from ours as a
+// dispute says.
+func (s Set) ExampleElsewhere(d *Dispute, b Budget, seed uint64) Answer { return s.example(b, seed, d) }
+
+func (s Set) example(b Budget, seed uint64, others *Dispute) (answer Answer) {
 	spent := b.start()
 	start := spent.steps
+	p := newPool(spent)
+	p.others = others
 	defer func() {
-		answer.Steps = start - spent.steps
+		answer.Steps, answer.Dispute = start-spent.steps, p.dispute()
 		if r := recover(); r != nil {
 			reason, ours := r.(stop)
 			if !ours {
 				panic(r)
 			}
-			answer = Answer{Reason: reason.reason, Steps: answer.Steps}
+			answer = Answer{Reason: reason.reason, Steps: answer.Steps, Dispute: answer.Dispute}
 		}
 	}()
-	p := newPool(spent)
 	g := newEngine(p, seed)
 	e := s.expr(p)
 	r := g.solve(e)

@@ -1,6 +1,8 @@
 package valueset
 
 import (
+	"strings"
+
 	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"github.com/eventproof/eventproof/contract/valueset/stringset"
@@ -63,7 +65,9 @@ func (p *pool) textual(e *expr, assume map[string]bool) *textual {
 	}
 	key, negative := opaqueKey(e)
 	keyword := e.name
-	if e.kind == kFormat || e.kind == kNotFormat {
+	if strings.HasPrefix(keyword, contentPrefix) {
+		keyword = "contentEncoding"
+	} else if e.kind == kFormat || e.kind == kNotFormat {
 		keyword = "format"
 	}
 	if holds, known := assume[key]; known && holds == negative {
@@ -105,8 +109,7 @@ func (p *pool) unchecked(e *expr) bool {
 			}
 		}
 	case kFormat, kNotFormat:
-		_, known := formats[e.name]
-		return !known
+		return !p.formatKnown(e.name)
 	}
 	return false
 }
@@ -187,5 +190,6 @@ var samples = [][]string{
 	{"2024-01-31T12:30:00Z", "2024-01-31", "12:30:00Z", "P1D", "2024-01-01T00:00:00Z/P1D"},
 	{"example.com", "user@example.com", "192.0.2.1", "2001:db8::1"},
 	{"https://example.com/a", "/a", "#a", "urn:a:b", "{a}", "a b", "https://example.com/{a}"},
+	{"{}", "e30=", "="}, // base64 of {}, and of nothing
 	{"^a$", "(", "[", "/a/0", "1/a", "~", "00000000-0000-4000-8000-000000000000"},
 }
