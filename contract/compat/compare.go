@@ -22,8 +22,10 @@ const (
 // Policy is how two schemas are compared. The zero Policy takes them as written.
 type Policy struct {
 	Undeclared Undeclared
-	// DefaultsFill lets a reader fill a missing property with its default
-	// before the value is checked.
+	// DefaultsFill lets a reader put the default of a property where it is
+	// missing, before the value is checked. As in ajv (useDefaults), those
+	// defaults count to which properties and items lead, through $ref and allOf;
+	// where another keyword than required sees the difference, it is undecided.
 	DefaultsFill bool
 	// Budget bounds the work on each direction.
 	Budget valueset.Budget
@@ -69,14 +71,24 @@ func Compare(old, new *schema.Schema, policy Policy) Result {
 // Contained says whether the reader's schema accepts everything that the
 // writer's does.
 func Contained(writer, reader *schema.Schema, policy Policy) Answer {
+	filled := (*filling)(nil)
+	reads := reader
 	if policy.DefaultsFill {
-		return Answer{Verdict: Undecided, Reason: valueset.Reason{Keyword: "default", What: "defaultsFill is not decided"}}
+		filled = fillingOf(reader)
+		changed, err := filled.schema()
+		if err != nil {
+			filled.stop("(%v)", err)
+		}
+		if filled.stopped != (valueset.Reason{}) {
+			return Answer{Verdict: Undecided, Reason: filled.stopped}
+		}
+		reads = changed
 	}
 	written := valueset.Of(writer)
 	if policy.Undeclared == Absent {
 		written = valueset.Closed(writer)
 	}
-	difference := valueset.And(written, valueset.Not(valueset.Of(reader)))
+	difference := valueset.And(written, valueset.Not(valueset.Of(reads)))
 	found := difference.Example(policy.Budget, 0)
 	a := Answer{Verdict: Undecided, Reason: found.Reason, Steps: found.Steps}
 	if found.Dispute != nil && found.Verdict != valueset.Undecided {
@@ -95,7 +107,7 @@ func Contained(writer, reader *schema.Schema, policy Policy) Answer {
 			a.Reason = valueset.Reason{What: "the witness found is too large to be confirmed"}
 			break
 		}
-		witness := func(v any) bool { return confirmed(writer, reader, v, policy) }
+		witness := func(v any) bool { return confirmed(writer, reader, v, policy, filled) }
 		if !witness(found.Value) {
 			a.Reason = valueset.Reason{What: "not confirmed: the validator does not tell the two schemas apart by the witness found"}
 			break
@@ -105,14 +117,18 @@ func Contained(writer, reader *schema.Schema, policy Policy) Answer {
 	return a
 }
 
-// confirmed runs a witness through the validator.
-func confirmed(writer, reader *schema.Schema, v any, policy Policy) bool {
+// confirmed runs a witness through the validator; filled is not nil where the
+// reader fills in defaults first.
+func confirmed(writer, reader *schema.Schema, v any, policy Policy, filled *filling) bool {
 	sent, known := accepts(writer, v)
 	if !sent || !known {
 		return false
 	}
 	if policy.Undeclared == Absent && len(writer.Undeclared(v)) > 0 {
 		return false
+	}
+	if filled != nil {
+		v = filled.fill(filled.root, copied(v), 0)
 	}
 	read, known := accepts(reader, v)
 	return !read && known

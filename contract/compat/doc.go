@@ -35,8 +35,12 @@
 // both are read as written. Load schemas with [schema.Options].AsValidator to
 // compare what the validator does rather than what authors should write.
 //
+// DefaultsFill takes the reader as one that puts defaults where properties are
+// missing before it validates; see [Policy]. Few libraries do, none of Go's that
+// we know: set it only if all consumers do.
+//
 // # Limits
 //
-// DefaultsFill is not decided yet; a direction with it is undecided. See package
-// valueset for what else is.
+// What is not decided is what package valueset does not decide, what validators
+// disagree on, and defaults that other keywords than required see.
 package compat
