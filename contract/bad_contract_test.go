@@ -72,7 +72,7 @@ var badContracts = []struct {
 	{name: "schema with another name", reason: "it would be ignored", files: map[string]string{"a/schema.json": "{}"}},
 	{name: "schema that is not JSON", reason: "a trailing comma", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"object\",\n}"}},
 	{name: "schema with a duplicate key", reason: "one of the two would win silently", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"object\",\n  \"type\": \"array\"\n}"}},
-	{name: "schema with misspelt keywords", reason: "the validator would pass over them", files: map[string]string{"a/v1.schema.json": "{\n  \"requird\": [\"a\"],\n  \"additionalPropertys\": false,\n  \"minLenght\": 1,\n  \"enumm\": [1],\n  \"x-enumm\": 1,\n  \"tsType\": 1\n}"}},
+	{name: "schema with misspelt keywords", reason: "the validator would pass over them", files: map[string]string{"a/v1.schema.json": "{\n  \"requird\": [\"a\"],\n  \"additionalPropertys\": false,\n  \"minLenght\": 1,\n  \"enumm\": [1],\n  \"x-enumm\": 1,\n  \"tsType\": 1,\n  \"tsAdditionalProperties\": false\n}"}},
 	{name: "schema with a misused keyword", reason: "the draft's meta-schema refuses it", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"objekt\",\n  \"required\": true\n}"}},
 	{name: "schema that is not UTF-8", reason: "saved as Latin-1", files: map[string]string{"a/v1.schema.json": "{\n\"title\": \"\xe4\"}"}},
 	{name: "remote $ref", reason: "nothing is read from the network", files: map[string]string{"a/v1.schema.json": "{\n  \"$ref\": \"https://example.com/money.json\"\n}"}},

@@ -32,6 +32,9 @@ func (k *checker) misspelt(m Member) {
 		return
 	}
 	near := Nearest(m.Name, keywords)
+	if near != "" && strings.HasSuffix(m.Name, strings.ToUpper(near[:1])+near[1:]) {
+		return // a word in front, as in tsAdditionalProperties: made on purpose
+	}
 	if near != "" && distance([]rune(m.Name), []rune(near)) <= max(1, len(m.Name)/5) {
 		k.problem(m.Line, fmt.Sprintf("unknown keyword %s", quote(m.Name)), "write "+near+", or begin a keyword of your own with x-")
 	}
