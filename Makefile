@@ -14,7 +14,7 @@ RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env C
 TESTFLAGS ?= -shuffle=on $(RACE)
 FUZZTIME ?= 5m
 
-.PHONY: help demo test short contained images lint fmt tidy fuzz bench golden
+.PHONY: help demo test short corpus contained images lint fmt tidy fuzz bench golden
 
 help: ## this list
 	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
@@ -49,6 +49,9 @@ test: ## all tests of all modules; what was skipped is repeated at the end
 
 short: ## the tests that need no container engine
 	@EVENTPROOF_REAL=off $(MAKE) --no-print-directory test
+
+corpus: ## what takes too long under the race detector, on the public schemas of EVENTPROOF_CORPUS
+	@$(GO) test -count=1 -v -run '^TestWebhooks$$' ./contract/gate | grep -v '^===\|^---'
 
 contained: ## the harness's tests with the test process itself in a container beside the engine (Docker on Linux)
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"; docker rmi -f eventproof/contained:test >/dev/null 2>&1 || true' EXIT; mkdir -m 1777 "$$dir/tmp"; \

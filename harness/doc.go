@@ -36,6 +36,12 @@
 // Desktop wants it; EVENTPROOF_APP_HOST overrides. Where this process runs in a
 // container of the same engine, that container joins the world's network.
 //
+// A test process in a container beside the engine (its socket mounted, or
+// DOCKER_HOST set) needs no setting. Two things differ: whether ports are closed
+// to the outside cannot be checked from in there, and when the whole container is
+// killed the watchdog dies with it; what it left carries the label
+// dev.eventproof.run.
+//
 // # Delivery semantics
 //
 // They are daprd's own. [world.World.Settle] means: no call open at a proxy, in

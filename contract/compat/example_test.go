@@ -32,3 +32,31 @@ func ExampleContained() {
 	// incompatible
 	// compatible
 }
+
+func ExampleExplain() {
+	old, _ := schema.Parse("v1.schema.json", []byte(`{"type": "object", "properties": {"status": {"enum": ["new", "paid"]}}}`), schema.Options{})
+	new, _ := schema.Parse("v2.schema.json", []byte(`{"type": "object", "properties": {"status": {"enum": ["new", "paid", "lost"]}}, "required": ["status"]}`), schema.Options{})
+
+	r := compat.Compare(old, new, compat.Policy{Undeclared: compat.Absent})
+	e := compat.Explain(old, new, r, compat.Names{Old: "v1", New: "v2", Base: "/data"})
+	for _, c := range e.Changes {
+		witness, _ := json.Marshal(c.Witness)
+		fmt.Printf("%s (%s -> %s)\n  %s\n  %s\n  %s\n", c.Rule, c.Old, c.New, c.What, c.Remedy, witness)
+	}
+	fmt.Println(e.Step)
+	// Output:
+	// COMPAT_REQUIRED_ADDED (v1.schema.json:1 -> v2.schema.json:1)
+	//   consumers on v2 cannot read events of v1 without /data/status: v2 requires it, v1 does not
+	//   add /data/status as optional, and require it only in a new event type or once no event without it is left
+	//   {}
+	// COMPAT_VALUE_ADDED (v1.schema.json:1 -> v2.schema.json:1)
+	//   consumers on v1 cannot read events of v2 in which /data/status is "lost": v1 says enum ["new","paid"], v2 says ["new","paid","lost"]
+	//   move every consumer to v2 before a producer sends it, or make a new event type
+	//   {"status":"lost"}
+	// major
+}
+
+func ExampleRules() {
+	fmt.Println(compat.Rules()["COMPAT_REQUIRED_ADDED"])
+	// Output: A property is required that was not.
+}

@@ -51,11 +51,7 @@ func (g *gate) answer() {
 			q.answer = compat.Contained(q.writer, q.reader, q.policy)
 			return
 		}
-		set := valueset.Of(q.writer)
-		if q.policy.Undeclared == compat.Absent {
-			set = valueset.Closed(q.writer)
-		}
-		found := set.Example(valueset.Budget{}, 1)
+		found := accepting(q.writer, q.policy)
 		switch found.Verdict {
 		case valueset.Empty:
 			q.answer.Verdict = compat.Compatible

@@ -41,7 +41,8 @@ func ExampleDiff() {
 	// Output:
 	// backward: incompatible, witness null
 	// forward:  compatible: consumers on the old schema can read every event of the new one
+	// step:     major: some reader breaks
 	// policy:   undeclared properties are allowed
-	// GATE_BACKWARD consumers on v2.json cannot read every event of v1.json: the event has the wrong type
+	// GATE_BACKWARD consumers on v2.json cannot read events of v1.json in which the event is null: v2.json says type "string", v1.json says ["string","null"]
 	// <nil>
 }

@@ -28,6 +28,14 @@
 // backwards, that a new version breaks is the one that is named. The mode is
 // that of the head: loosening it is a change that reviewers see.
 //
+// # Findings
+//
+// What breaks a version, or what a consumer reads, is one finding for each
+// change, at the line in the schema that makes it, so that a reviewer sees it
+// there: who breaks by which event, the rule of package compat, the places in
+// both files, and a remedy. The finding's own rule, which waivers name, is the
+// gate's.
+//
 // # Removal
 //
 // A consumer declares in the base which versions it reads, or all. To remove

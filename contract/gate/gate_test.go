@@ -110,6 +110,8 @@ func changes(t *testing.T) []change {
 		{name: "backward, the other direction", reason: "the same break is none forward", head: over(mode("forward"), map[string]string{v2: strings.Replace(orders[v1], `"version"]`, `"version", "total"]`, 1)})},
 		{name: "forward", reason: "v1 requires what v2 does not", head: over(mode("forward"), map[string]string{v2: strings.Replace(orders[v1], `["id", "version"]`, `["version"]`, 1)}), want: []string{gate.RuleForward}},
 		{name: "full", reason: "both directions break, each is a finding", head: integer, want: []string{gate.RuleBackward, gate.RuleForward}},
+		{name: "several changes", reason: "each is a finding at the line that makes it", head: over(mode("full"), map[string]string{v2: strings.NewReplacer(`"version"]`, `"version", "total"]`, `"id": {"type": "string"}`, `"id": {"type": "string", "maxLength": 8}`, `"number"}`, "[\"number\", \"null\"]}").Replace(orders[v1])}),
+			want: []string{gate.RuleBackward, gate.RuleBackward, gate.RuleForward}},
 		{name: "no mode", reason: "none is none", head: over(mode("none"), integer)},
 		{name: "transitive", reason: "v3 takes v2, but gives a name of v1 another meaning", base: map[string]string{v2: strings.Replace(orders[v1], ",\n    \"total\": {\"type\": \"number\"}", "", 1)},
 			head: over(mode("backward_transitive"), map[string]string{v3: integer[v2]}), want: []string{gate.RuleBackward}},
@@ -331,6 +333,6 @@ func ExampleCheck() {
 	}
 	fmt.Println(err)
 	// Output:
-	// GATE_BACKWARD a v2 breaks v1 (full_transitive): consumers on it cannot read every event of v1: /data/id is missing
+	// GATE_BACKWARD a v2 breaks v1 (full_transitive): consumers on v2 cannot read events of v1 without /data/id: v2 requires it, v1 does not declare it
 	// <nil>
 }

@@ -39,11 +39,12 @@ func (g *gate) reads(k *contract.Contract, judged bool) {
 			g.then(func() {
 				switch q.answer.Verdict {
 				case compat.Incompatible:
-					f := contract.Violation{Rule: RuleReads, App: c.App, What: fmt.Sprintf("%s cannot read every event of %s %s", c.App, k.Event, writer.name)}
-					f = refused(f, writer, reader, at, base(k), q.answer)
-					f.Trace = append(f.Trace, "policy: undeclared properties are "+k.Undeclared)
-					f.Reproduce = g.reproduce(k, "backward", writer, reader)
-					g.add(k.Event, f)
+					b := broken{old: writer, new: reader, breaks: compat.Backward, policy: q.policy, answer: q.answer, at: at,
+						names: compat.Names{Old: k.Event + " " + writer.name, Consumer: c.App, Base: base(k)}}
+					for _, f := range b.findings(contract.Violation{Rule: RuleReads, App: c.App}) {
+						f.Reproduce = g.reproduce(k, "backward", writer, reader)
+						g.add(k.Event, f)
+					}
 				case compat.Undecided:
 					f := undecided(fmt.Sprintf("whether %s can read every event of %s %s", c.App, k.Event, writer.name), at, q.answer)
 					f.App = c.App

@@ -95,16 +95,11 @@ func (g *gate) empty(k *contract.Contract, s side, policy compat.Policy) {
 		closed = g.ask(s.schema, nil, policy)
 	}
 	g.then(func() {
-		f := contract.Violation{Rule: RuleEmpty, Place: contract.Place{File: s.schema.File, Line: s.schema.Root.Line}, Want: "at least one value", Got: "none"}
 		switch {
 		case written.answer.Verdict == compat.Compatible: // with the empty set
-			f.What = s.name + " accepts no value at all"
-			g.add(k.Event, f)
+			g.add(k.Event, nothing(s, true, policy))
 		case closed.answer.Verdict == compat.Compatible:
-			f.What = s.name + " accepts no event, since what it does not declare is not sent"
-			f.Place.Line = s.schema.Root.LineOf("/required")
-			f.Trace = []string{"policy: undeclared properties are " + k.Undeclared, "declare under properties what it requires"}
-			g.add(k.Event, f)
+			g.add(k.Event, nothing(s, false, policy))
 		case closed.answer.Verdict == compat.Undecided:
 			g.add(k.Event, undecided("whether "+s.name+" accepts any event", s, closed.answer))
 		}

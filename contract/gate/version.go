@@ -46,6 +46,7 @@ func (g *gate) edited(old, k *contract.Contract) {
 			continue
 		}
 		before, after := side{"before, v" + v.Name, g.base.Schema(k.Event, v.Name)}, side{"now, v" + v.Name, g.head.Schema(k.Event, v.Name)}
+		b := broken{old: before, new: after, policy: asWritten, at: after, names: compat.Names{Old: "v" + v.Name + " before", New: "v" + v.Name + " now", Base: base(k)}}
 		if before.schema == nil || after.schema == nil || !g.versionTouched(old, k, v.Name) {
 			continue
 		}
@@ -57,9 +58,11 @@ func (g *gate) edited(old, k *contract.Contract) {
 			case less.answer.Verdict == compat.Incompatible:
 				f.What = name + " is published, and was edited to refuse what it accepted"
 				f = refused(f, before, after, after, base(k), less.answer)
+				b.breaks, b.answer = compat.Backward, less.answer
 			case more.answer.Verdict == compat.Incompatible:
 				f.What = name + " is published, and was edited to accept what it refused"
 				f = refused(f, after, before, after, base(k), more.answer)
+				b.breaks, b.answer = compat.Forward, more.answer
 			case less.answer.Verdict == compat.Undecided || more.answer.Verdict == compat.Undecided:
 				a := less.answer
 				if a.Verdict != compat.Undecided {
@@ -69,6 +72,9 @@ func (g *gate) edited(old, k *contract.Contract) {
 				return
 			default:
 				return // the same set, written in another way
+			}
+			for _, c := range b.explain().Changes {
+				f.Trace = append(f.Trace, changed(c))
 			}
 			f.Trace = append(f.Trace, remedy)
 			g.add(k.Event, f)
@@ -127,26 +133,25 @@ type pair struct {
 
 // broken reports, for each direction, the first version that is broken.
 func (g *gate) broken(k *contract.Contract, newer side, pairs []pair) {
-	for _, backward := range []bool{true, false} {
+	for _, breaks := range []compat.Direction{compat.Backward, compat.Forward} {
 		for _, p := range pairs {
-			q, writer, reader := p.backward, p.older, newer
-			rule, direction, readers := RuleBackward, "backward", "consumers on it"
-			if !backward {
-				q, writer, reader = p.forward, newer, p.older
-				rule, direction, readers = RuleForward, "forward", "consumers on "+p.older.name
+			q, rule := p.backward, RuleBackward
+			if breaks == compat.Forward {
+				q, rule = p.forward, RuleForward
 			}
 			if q == nil || q.answer.Verdict == compat.Compatible {
 				continue
 			}
 			if q.answer.Verdict == compat.Undecided {
-				g.add(k.Event, undecided(fmt.Sprintf("whether %s %s may follow %s (%s)", k.Event, newer.name, p.older.name, direction), newer, q.answer))
+				g.add(k.Event, undecided(fmt.Sprintf("whether %s %s may follow %s (%s)", k.Event, newer.name, p.older.name, breaks), newer, q.answer))
 				break
 			}
-			f := contract.Violation{Rule: rule, What: fmt.Sprintf("%s %s breaks %s (%s): %s cannot read every event of %s", k.Event, newer.name, p.older.name, k.Compatibility, readers, writer.name)}
-			f = refused(f, writer, reader, newer, base(k), q.answer)
-			f.Trace = append(f.Trace, "policy: undeclared properties are "+k.Undeclared)
-			f.Reproduce = g.reproduce(k, direction, p.older, newer)
-			g.add(k.Event, f)
+			b := broken{old: p.older, new: newer, breaks: breaks, policy: q.policy, answer: q.answer, at: newer,
+				names: compat.Names{Old: p.older.name, New: newer.name, Base: base(k)}}
+			for _, f := range b.findings(contract.Violation{Rule: rule, What: fmt.Sprintf("%s %s breaks %s (%s): ", k.Event, newer.name, p.older.name, k.Compatibility)}) {
+				f.Reproduce = g.reproduce(k, string(breaks), p.older, newer)
+				g.add(k.Event, f)
+			}
 			break
 		}
 	}

@@ -28,7 +28,15 @@ proves each verdict:
   forward   consumers on the old schema can read every event of the new one
 
 Incompatible comes with a witness, an event that one side accepts and the other
-refuses; undecided with the keyword that stopped it.
+refuses, and with the changes that explain it, up to ten for each direction: its
+rule (COMPAT_REQUIRED_ADDED, …), where both schemas speak of it, who breaks by
+which events, and what to do instead. Undecided comes with the keyword that
+stopped it. A schema that accepts nothing is a finding too: with no event to
+read, nothing breaks.
+
+The suggested step of a semantic version counts both directions: major where some
+reader breaks, minor where other events are sent and nobody breaks, patch where
+the same events are sent.
 
 --pairs reads pairs of schemas from a file (- is the standard input) as JSON
 lines, {"id", "draft", "old", "new", "policy"?, "format"?}, and writes a line
