@@ -100,7 +100,7 @@ func (c *collector) choice(e *jsonschema.ValidationError, keyword string) {
 // failure is that of an error that has causes.
 func (c *collector) failure(e *jsonschema.ValidationError, keyword, what string) schema.Failure {
 	f := schema.Failure{Pointer: unescaped(e.InstanceLocation), Keyword: keyword, What: what}
-	f.File, f.Place = c.schema.Written(e.AbsoluteKeywordLocation)
+	f.File, f.Place, _, _ = c.schema.Source(e.AbsoluteKeywordLocation)
 	if d := c.schema.Document(f.File); d != nil {
 		f.Line = d.LineOf(f.Place)
 		if n := d.At(f.Place); n != nil && keyword == "minContains" {
@@ -130,7 +130,7 @@ func (c *collector) first(e *jsonschema.ValidationError) (first *schema.Failure)
 // of are the failures of one error: several where several properties are
 // missing or too many.
 func (c *collector) of(e *jsonschema.ValidationError) (all []schema.Failure) {
-	file, place := c.schema.Written(e.AbsoluteKeywordLocation)
+	file, place, _, _ := c.schema.Source(e.AbsoluteKeywordLocation)
 	at := unescaped(e.InstanceLocation)
 	for _, f := range c.failures {
 		if f.File == file && f.Place == place && (f.Pointer == at || strings.HasPrefix(f.Pointer, at+"/")) {

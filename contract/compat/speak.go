@@ -188,7 +188,7 @@ func (s spoken) keyword(names ...string) (*schema.Node, Place) {
 
 func (s spoken) find(schemas []*jsonschema.Schema, names ...string) (*schema.Node, Place) {
 	for _, sub := range schemas {
-		file, pointer := s.schema.Written(sub.Location)
+		file, pointer, _, _ := s.schema.Source(sub.Location)
 		d := s.schema.Document(file)
 		if d == nil {
 			continue
@@ -219,7 +219,7 @@ func (s spoken) place() Place {
 
 func (s spoken) first(schemas []*jsonschema.Schema) Place {
 	for _, sub := range schemas {
-		file, pointer := s.schema.Written(sub.Location)
+		file, pointer, _, _ := s.schema.Source(sub.Location)
 		if d := s.schema.Document(file); d != nil {
 			return Place{file, pointer, d.LineOf(pointer)}
 		}

@@ -13,3 +13,14 @@ func (s *Schema) Source(location string) (file, pointer string, line int, n *Nod
 	}
 	return d.file, pointer, d.root.LineOf(pointer), n
 }
+
+// Document is a file of the schema, with positions; nil where it has no file of
+// that name. The file is named as in [Failure].
+func (s *Schema) Document(file string) *Node {
+	for _, d := range s.library.files {
+		if d.file == file {
+			return d.root
+		}
+	}
+	return nil
+}

@@ -7,7 +7,7 @@ import (
 	"github.com/eventproof/eventproof/contract/schema"
 )
 
-func TestWritten(t *testing.T) {
+func TestSource(t *testing.T) {
 	files := fstest.MapFS{
 		"order.json": {Data: []byte("{\n\"properties\": {\n\"a/b %\": {\"$ref\": \"money.json#/$defs/amount\"}}}")},
 		"money.json": {Data: []byte("{\"$defs\": {\n\"amount\": {\"$id\": \"https://example.com/amount\",\n\"allOf\": [{\"type\": \"number\"}]}}}")},
@@ -26,8 +26,8 @@ func TestWritten(t *testing.T) {
 		{"an embedded resource, in another file", property.Ref.AllOf[0].Location, "money.json", "/$defs/amount/allOf/0", 3},
 		{"not ours", "https://json-schema.org/draft/2020-12/schema#/type", "", "", 0},
 	} {
-		file, pointer := s.Written(tt.location)
-		if file != tt.file || pointer != tt.pointer {
+		file, pointer, line, n := s.Source(tt.location)
+		if file != tt.file || pointer != tt.pointer || line != tt.line || (n == nil) != (tt.file == "") {
 			t.Errorf("%s: %s is at %s %s, want %s %s", tt.reason, tt.location, file, pointer, tt.file, tt.pointer)
 		}
 		if d := s.Document(file); (d == nil) != (tt.file == "") || d != nil && d.LineOf(pointer) != tt.line {
