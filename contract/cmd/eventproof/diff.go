@@ -16,7 +16,7 @@ import (
 
 func diffCommand() *cobra.Command {
 	var mode, undeclared, draft, pairs string
-	var assert bool
+	var assert, fill bool
 	var out output
 	c := &cobra.Command{
 		Use:   "diff OLD NEW",
@@ -52,7 +52,14 @@ cannot be read.`,
 		Example: `  eventproof diff v1.schema.json v2.schema.json
   eventproof diff --compatibility backward --undeclared absent v1.schema.json v2.schema.json
   eventproof diff --pairs pairs.jsonl > verdicts.jsonl`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
+			if pairs != "" {
+				for _, name := range []string{"compatibility", "undeclared", "defaults-fill", "draft", "assert-format", "format", "output"} {
+					if c.Flags().Changed(name) {
+						return fmt.Errorf("diff: --%s does not go with --pairs: each line says for itself how it is compared, and the answers are JSON lines", name)
+					}
+				}
+			}
 			switch {
 			case pairs != "" && len(args) > 0:
 				return errors.New("diff: --pairs reads the schemas from its file: leave OLD and NEW out")
@@ -69,7 +76,7 @@ cannot be read.`,
 				oneOf("--undeclared", undeclared, "allowed", "absent"), oneOf("--draft", draft, schema.Drafts...)); err != nil {
 				return err
 			}
-			r, err := compareFiles(args[0], args[1], mode, compat.Policy{Undeclared: compat.Undeclared(undeclared)}, schema.Options{Draft: draft, AssertFormat: assert})
+			r, err := compareFiles(args[0], args[1], mode, compat.Policy{Undeclared: compat.Undeclared(undeclared), DefaultsFill: fill}, schema.Options{Draft: draft, AssertFormat: assert})
 			if err != nil {
 				return err
 			}
@@ -78,6 +85,7 @@ cannot be read.`,
 	}
 	c.Flags().StringVar(&mode, "compatibility", "full", "what must hold: full, backward, forward")
 	c.Flags().StringVar(&undeclared, "undeclared", "allowed", "properties that a writer's schema does not declare: allowed (as it says), absent (not sent)")
+	c.Flags().BoolVar(&fill, "defaults-fill", false, "readers put a property's default where it is missing, before they validate")
 	c.Flags().StringVar(&draft, "draft", "2020-12", "the draft of a schema without $schema")
 	c.Flags().BoolVar(&assert, "assert-format", false, "take the format keyword for an assertion")
 	c.Flags().StringVar(&pairs, "pairs", "", "compare many pairs, as JSON lines, from a file or - (standard input)")

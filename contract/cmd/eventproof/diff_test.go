@@ -69,6 +69,7 @@ func inSchemas(t *testing.T) {
 		"added.json":     "{\n  \"type\": \"object\",\n  \"properties\": {\n    \"id\": {\"type\": \"string\"},\n    \"note\": {\"type\": \"string\"}\n  }\n}",
 		"other/v1.json":  `{"type": "object", "properties": {"id": {"type": "integer"}}}`,
 		"id.json":        `{"type": "object", "required": ["ID"], "properties": {"id": {"type": "string"}}}`,
+		"defaults.json":  `{"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "default": "none"}}}`,
 		"never.json":     `{"type": "string", "enum": [1]}`,
 		"pairs.jsonl":    pairs,
 	} {
@@ -120,6 +121,8 @@ func TestDiffCommandLine(t *testing.T) {
 		{"diff-pairs-stdin", "a pipe", "diff --pairs -", pairs, exitClean},
 		{"diff-pairs-empty", "nothing to judge", "diff --pairs -", "", exitClean},
 		{"diff-pairs-and-files", "which of the two?", "diff --pairs pairs.jsonl v1.json v2.json", "", exitError},
+		{"diff-pairs-and-flags", "each line says it", "diff --pairs pairs.jsonl --undeclared absent", "", exitError},
+		{"diff-defaults", "the reader fills in the default", "diff --defaults-fill --compatibility backward v1.json defaults.json", "", exitClean},
 		{"diff-pairs-missing", "no file", "diff --pairs nowhere.jsonl", "", exitError},
 		{"diff-pairs-cut", "what stands before is answered", "diff --pairs -", pairs + `{"id": 1,`, exitError},
 		{"diff-pairs-unknown-field", "a typing error", "diff --pairs -", `{"id": 1, "draft": "7", "old": {}, "new": {}, "polcy": "absent"}`, exitError},
