@@ -62,7 +62,7 @@ Exit codes: 0 nothing to say, 100 findings, 1 the work could not be done.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(validateCommand(), gateCommand(), diffCommand(), initCommand(), versionCommand())
+	root.AddCommand(validateCommand(), gateCommand(), diffCommand(), sampleCommand(), initCommand(), versionCommand())
 	return root
 }
 
