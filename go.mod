@@ -10,6 +10,7 @@ require (
 	github.com/go-chi/chi/v5 v5.2.2
 	github.com/google/cel-go v0.20.1
 	github.com/google/go-cmp v0.7.0
+	github.com/google/jsonschema-go v0.4.3
 	github.com/google/uuid v1.6.0
 	github.com/joshdk/go-junit v1.0.0
 	github.com/jstemmer/go-junit-report/v2 v2.1.0

@@ -18,7 +18,9 @@ import (
 var first embed.FS
 
 func initCommand() *cobra.Command {
-	return &cobra.Command{
+	var typ, events string
+	var say names
+	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Writes a first contract, with a test that passes",
 		Long: `Writes into DIR (default: contracts) a Go package that embeds the contracts, a
@@ -32,21 +34,70 @@ first contract with its schema and an example, and a test that passes:
 
 A file that is there already is left as it is; where there is a contract
 already, no first one is written. The commands that come next are printed: the
-test runs in a Go module (go.mod) that requires eventproof.`,
+test runs in a Go module (go.mod) that requires eventproof.
+
+With --from-type PACKAGE.Type the first contract is that of a Go type: what
+encoding/json writes for it. The package is named as for the go command, from
+where you stand; its module must require eventproof. Nothing is written into the
+package. The event is named for the type: OrderPlaced is order.placed.
+
+With --from-events FILE the contracts are those that recorded events keep:
+CloudEvents in the JSON format, one, an array of them, or one a line; - is the
+standard input. Events of one pubsub, topic and type are one contract. Required are
+the properties that all of them have, and the types those that were seen; a format
+(date-time, date, uuid, uri, email) is one that all texts have, two at least; an
+enum is made of 20 texts or more, of 8 different ones at most, each seen twice.
+An event whose data is not JSON, or that is no sound CloudEvent, is skipped and
+named; all others keep the contracts. Up to three of them become examples: look in
+there for what should not be in git.
+
+--from-type and --from-events overwrite nothing, and write nothing that cannot be
+read together with the contracts that are in DIR already.`,
 		Example: `  eventproof init
-  eventproof init api/events`,
+  eventproof init api/events
+  eventproof init --from-type ./internal/orders.OrderPlaced
+  eventproof init --from-type example.com/shop/orders.OrderPlaced --event order.placed --topic orders
+  redis-cli --raw XREAD STREAMS orders 0 | grep '^{' | eventproof init --from-events -`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "contracts"
 			if len(args) > 0 {
 				dir = args[0]
 			}
+			w := c.OutOrStdout()
+			var p planned
+			var err error
+			switch {
+			case typ != "" && events != "":
+				return errors.New("init: --from-type and --from-events are two ways to a contract: take one")
+			case typ != "":
+				var open []string
+				if p, open, err = fromType(c.Context(), dir, typ, say); err != nil {
+					return err
+				}
+				for _, place := range open {
+					fmt.Fprintf(w, "open    %s: write what it is\n", place)
+				}
+			case events != "":
+				var skipped []string
+				if p, skipped, err = fromEvents(dir, events, c.InOrStdin(), say); err != nil {
+					return err
+				}
+				for _, place := range skipped {
+					fmt.Fprintf(w, "skipped %s\n", place)
+				}
+			case say != names{}:
+				return errors.New("init: --event and --topic name the contract of --from-type or --from-events: give one of these")
+			}
+			added, err := p.write(dir)
+			if err != nil {
+				return err
+			}
 			written, kept, err := initialize(dir)
 			if err != nil {
 				return err
 			}
-			w := c.OutOrStdout()
-			for _, name := range written {
+			for _, name := range append(added, written...) {
 				fmt.Fprintf(w, "wrote %s\n", name)
 			}
 			for _, name := range kept {
@@ -60,6 +111,11 @@ test runs in a Go module (go.mod) that requires eventproof.`,
 			return nil
 		},
 	}
+	c.Flags().StringVar(&typ, "from-type", "", "make the contract of a Go type, as PACKAGE.Type")
+	c.Flags().StringVar(&events, "from-events", "", "make the contracts of the events in a file; - is the standard input")
+	c.Flags().StringVar(&say.event, "event", "", "the contract's name (default: of the type, or of the events)")
+	c.Flags().StringVar(&say.topic, "topic", "", "its topic (default: what the events say, otherwise the name)")
+	return c
 }
 
 // initialize writes the files that are not there yet.
