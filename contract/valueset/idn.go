@@ -84,7 +84,7 @@ func idnLabel(label []rune) (in, sure bool) {
 		return label[i]
 	}
 	for i, c := range label {
-		fits := true
+		var fits bool
 		switch c {
 		case 0xdf, 0x3c2, 0x6fd, 0x6fe, 0xf0b, 0x3007, '-', 0x200c, 0x200d: // valid, or checked by idna
 			continue
