@@ -25,6 +25,7 @@ help: ## this list
 	@echo "  EVENTPROOF_REAL     auto (default): tests on real Dapr run where there is a container engine and"
 	@echo "                      are skipped, with the reason, where there is none; required: no skipping; off: never"
 	@echo "  EVENTPROOF_CORPUS   folder of public schemas and events that some tests run against"
+	@echo "  EVENTPROOF_FULL     1: the tests of compat on all of what they otherwise take a part of (an hour)"
 	@echo "  EVENTPROOF_SEED     draw other ids and jitter than those that follow from a test's name"
 	@echo "  EVENTPROOF_DAPRD_IMAGE, EVENTPROOF_REDIS_IMAGE   other images than daprio/daprd:1.16.0 and redis:7"
 	@echo "  EVENTPROOF_APP_HOST the address at which containers reach an app of the test process"
@@ -51,6 +52,7 @@ short: ## the tests that need no container engine
 	@EVENTPROOF_REAL=off $(MAKE) --no-print-directory test
 
 corpus: ## what takes too long under the race detector, on the public schemas of EVENTPROOF_CORPUS
+	@$(GO) test -count=1 ./contract/compat
 	@$(GO) test -count=1 -v -run '^TestWebhooks$$' ./contract/gate | grep -v '^===\|^---'
 
 contained: ## the harness's tests with the test process itself in a container beside the engine (Docker on Linux)

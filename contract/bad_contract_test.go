@@ -73,6 +73,7 @@ var badContracts = []struct {
 	{name: "schema that is not JSON", reason: "a trailing comma", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"object\",\n}"}},
 	{name: "schema with a duplicate key", reason: "one of the two would win silently", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"object\",\n  \"type\": \"array\"\n}"}},
 	{name: "schema with misspelt keywords", reason: "the validator would pass over them", files: map[string]string{"a/v1.schema.json": "{\n  \"requird\": [\"a\"],\n  \"additionalPropertys\": false,\n  \"minLenght\": 1,\n  \"enumm\": [1],\n  \"x-enumm\": 1,\n  \"tsType\": 1,\n  \"tsAdditionalProperties\": false\n}"}},
+	{name: "schema that doubles at each level", reason: "the validator would never end", files: map[string]string{"a/v1.schema.json": doubling(30)}},
 	{name: "schema with a misused keyword", reason: "the draft's meta-schema refuses it", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"objekt\",\n  \"required\": true\n}"}},
 	{name: "schema that is not UTF-8", reason: "saved as Latin-1", files: map[string]string{"a/v1.schema.json": "{\n\"title\": \"\xe4\"}"}},
 	{name: "remote $ref", reason: "nothing is read from the network", files: map[string]string{"a/v1.schema.json": "{\n  \"$ref\": \"https://example.com/money.json\"\n}"}},
@@ -144,4 +145,15 @@ func TestBadContracts(t *testing.T) {
 		})
 	}
 	k.close(t, len(badContracts))
+}
+
+// doubling is a schema each of whose levels names the next one twice.
+func doubling(levels int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "{\n\"$ref\": \"#/$defs/l0\",\n\"$defs\": {\n")
+	for i := range levels {
+		fmt.Fprintf(&b, "\"l%d\": {\"allOf\": [{\"$ref\": \"#/$defs/l%d\"}, {\"$ref\": \"#/$defs/l%d\"}]},\n", i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, "\"l%d\": {\"minLength\": 2}}}", levels)
+	return b.String()
 }

@@ -112,7 +112,7 @@ func Contained(writer, reader *schema.Schema, policy Policy) Answer {
 			a.Reason = valueset.Reason{What: "not confirmed: the validator does not tell the two schemas apart by the witness found"}
 			break
 		}
-		a.Verdict, a.Witness = Incompatible, shrink(found.Value, examples(writer, reader), witness)
+		a.Verdict, a.Witness = Incompatible, shrink(found.Value, cost(writer, reader), examples(writer, reader), witness)
 	}
 	return a
 }

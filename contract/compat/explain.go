@@ -300,7 +300,7 @@ func (a *addition) sent(from, to *schema.Schema, gone bool) (known bool) {
 		if parts(answer.Value, mostParts) >= mostParts || !sent(answer.Value) {
 			break
 		}
-		witness := shrink(answer.Value, examples(from), sent)
+		witness := shrink(answer.Value, cost(from, to), examples(from), sent)
 		for _, f := range lax.Undeclared(witness) {
 			a.add(from, f, witness, gone)
 			around, _ := cutToken(f.Place)

@@ -1,14 +1,9 @@
 package compat_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"os"
-	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/eventproof/eventproof/contract/compat"
 	"github.com/eventproof/eventproof/contract/schema"
@@ -101,89 +96,12 @@ func TestScale(t *testing.T) {
 		{"minItems of a million", "the witness would have a million items", `{"type":"array","minItems":1000000,"items":{"type":"integer"}}`, `{"type":"array","minItems":1000000,"items":{"type":"number"}}`, yes, unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if slowed && !full() && strings.HasPrefix(tt.name, "10,000") {
+				t.Skip("the validator compiles it for long under the race detector: make corpus runs it without")
+			}
 			r := compat.Compare(load(t, tt.old), load(t, tt.new), compat.Policy{})
 			if r.Backward.Verdict != tt.backward || r.Forward.Verdict != tt.forward {
 				t.Errorf("backward %s %v, forward %s %v; want %s, %s: %s", r.Backward.Verdict, r.Backward.Reason, r.Forward.Verdict, r.Forward.Reason, tt.backward, tt.forward, tt.reason)
-			}
-		})
-	}
-}
-
-// octokit are the event definitions of a release.
-func octokit(tb testing.TB, version string) map[string]*schema.Schema {
-	tb.Helper()
-	text, err := os.ReadFile(corpus(tb, "octokit-webhooks", version+".json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var doc struct{ Definitions map[string]any }
-	if err := json.Unmarshal(text, &doc); err != nil {
-		tb.Fatal(err)
-	}
-	files := fstest.MapFS{"all.json": {Data: text}}
-	for name := range doc.Definitions {
-		if strings.Contains(name, "$") {
-			files[name+".json"] = &fstest.MapFile{Data: []byte(`{"$ref":"all.json#/definitions/` + name + `"}`)}
-		}
-	}
-	library := schema.NewLibrary(files, nil)
-	all := map[string]*schema.Schema{}
-	for name := range files {
-		if name == "all.json" {
-			continue
-		}
-		s, problems := library.Compile(name, schema.Options{Draft: "7", AsValidator: true})
-		if len(problems) > 0 {
-			tb.Fatal(name, problems[0])
-		}
-		all[name] = s
-	}
-	return all
-}
-
-// GitHub's events at three releases, in both policies: at least 95 % decided.
-func TestOctokit(t *testing.T) {
-	releases := []string{"3.77.1", "5.8.0", "7.6.1"}
-	loaded := make([]map[string]*schema.Schema, len(releases))
-	for i, r := range releases {
-		loaded[i] = octokit(t, r)
-	}
-	for i := range releases[1:] {
-		for _, policy := range []compat.Policy{{}, {Undeclared: compat.Absent}} {
-			old, new := loaded[i], loaded[i+1]
-			counts := map[string]int{}
-			total, undecided, events := 0, 0, 0
-			for _, name := range slices.Sorted(maps.Keys(old)) {
-				if new[name] == nil {
-					continue
-				}
-				events++
-				r := compat.Compare(old[name], new[name], policy)
-				for _, a := range []compat.Answer{r.Backward, r.Forward} {
-					total++
-					key := string(a.Verdict)
-					if a.Verdict == compat.Undecided {
-						undecided++
-						key += " " + a.Reason.String()
-					}
-					counts[key]++
-				}
-			}
-			t.Logf("%s to %s, undeclared %q: %d events, %v", releases[i], releases[i+1], policy.Undeclared, events, counts)
-			if events == 0 || 100*undecided > 5*total {
-				t.Errorf("%d of %d directions undecided", undecided, total)
-			}
-		}
-	}
-}
-
-// The time of a comparison against the number of properties.
-func BenchmarkProperties(b *testing.B) {
-	for _, n := range []int{10, 100, 1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			old, new := load(b, wide(n, "string")), load(b, wide(n, "integer"))
-			for b.Loop() {
-				compat.Compare(old, new, compat.Policy{})
 			}
 		})
 	}

@@ -21,14 +21,15 @@ const mostParts = 100_000
 // shrinker makes a witness small and then readable. Each step keeps it a witness.
 type shrinker struct {
 	witness func(any) bool
+	cost    int // of a part: one for a hundred schemas that are applied to it
 	left    int // parts that may still be checked
 	root    any
 }
 
 // shrink removes what a witness does not need, and then puts the schemas' own
 // examples where a value does not matter.
-func shrink(v any, hints map[string][]any, witness func(any) bool) any {
-	s := &shrinker{witness: witness, root: copied(v), left: mostChecked}
+func shrink(v any, cost int, hints map[string][]any, witness func(any) bool) any {
+	s := &shrinker{witness: witness, cost: cost, root: copied(v), left: mostChecked}
 	s.reduce(s.root, func(n any) { s.root = n })
 	s.left = mostChecked / 2
 	s.decorate(s.root, hints)
@@ -39,8 +40,17 @@ func (s *shrinker) still() bool {
 	if s.left <= 0 {
 		return false
 	}
-	s.left -= parts(s.root, mostParts)
+	s.left -= s.cost * parts(s.root, mostParts)
 	return s.witness(s.root)
+}
+
+// cost is what checking a part of a value costs by some schemas.
+func cost(schemas ...*schema.Schema) int {
+	n := 1
+	for _, s := range schemas {
+		n += s.Applications / 100
+	}
+	return n
 }
 
 // reduce makes the value at one place smaller; set puts another there.

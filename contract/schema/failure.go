@@ -363,7 +363,7 @@ func atLeast(value, unit string) string {
 }
 
 // compileProblems places the validator's own refusal to compile.
-func (l *Library) compileProblems(d *document, err error) []*Problem {
+func (l *Library) compileProblems(d *document, err error, draft string) []*Problem {
 	schemaError, ok := err.(*jsonschema.SchemaError) //nolint:errorlint // v5 returns it unwrapped
 	if !ok {
 		return []*Problem{{d.file, 1, fmt.Sprintf("it does not compile (%v)", err), "correct the schema"}}
@@ -381,7 +381,7 @@ func (l *Library) compileProblems(d *document, err error) []*Problem {
 		if f.Want != "" {
 			what += " (" + f.Want + ")"
 		}
-		problems = append(problems, &Problem{d.file, d.root.LineOf(f.Pointer), what, "write what draft " + draftIn(d.root, "2020-12") + " of JSON Schema allows"})
+		problems = append(problems, &Problem{d.file, d.root.LineOf(f.Pointer), what, "write what draft " + draftIn(d.root, draft) + " of JSON Schema allows"})
 	}
 	return problems
 }

@@ -265,9 +265,18 @@ func (l *Library) Compile(path string, o Options) (s *Schema, problems []*Proble
 	}()
 	compiled, err := c.compiler.Compile(fileURL(path))
 	if err != nil {
-		return nil, l.compileProblems(d, err)
+		return nil, l.compileProblems(d, err, o.Draft)
 	}
-	return &Schema{File: d.file, Root: d.root, Draft: draftIn(d.root, o.Draft), AssertFormat: o.AssertFormat, AssertContent: o.AsValidator, Compiled: compiled, library: l, path: path, options: o}, nil
+	at, times, tooMany := applications(compiled)
+	if tooMany {
+		t := &translator{library: l}
+		problem := &Problem{d.file, d.root.Line, fmt.Sprintf("its allOf, anyOf, oneOf and references lead to the same schemas too often: %s applications to one value", many(times)), "name each schema once"}
+		if in, _, pointer := t.keyword(at.Location); in != nil {
+			problem.File, problem.Line = in.file, in.root.LineOf(pointer)
+		}
+		return nil, []*Problem{problem}
+	}
+	return &Schema{File: d.file, Root: d.root, Draft: draftIn(d.root, o.Draft), AssertFormat: o.AssertFormat, AssertContent: o.AsValidator, Compiled: compiled, library: l, path: path, options: o, Applications: times}, nil
 }
 
 func (l *Library) compiler(o Options) *jsonschema.Compiler {

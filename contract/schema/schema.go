@@ -16,7 +16,10 @@ type Schema struct {
 	// AssertContent: draft 7's contentEncoding and contentMediaType are
 	// assertions, as the validator has it; otherwise they are annotations.
 	AssertContent bool
-	Compiled      *jsonschema.Schema
+	// Applications is how many schemas the validator applies to one value, at most:
+	// a measure of its time.
+	Applications int
+	Compiled     *jsonschema.Schema
 
 	library *Library
 	path    string  // in the library

@@ -185,7 +185,7 @@ func (a *arrays) build() result {
 		}
 		return undecided("minItems", "the smallest array is too long")
 	}
-	b := &arrayBuilder{arrays: a, f: f, longest: longest, dead: map[string]bool{}}
+	b := &arrayBuilder{arrays: a, f: f, longest: longest, dead: map[string]bool{}, samples: map[*expr]sample{}}
 	need := make([]int, len(a.need))
 	for i, n := range a.need {
 		need[i] = n.count
@@ -206,6 +206,28 @@ type arrayBuilder struct {
 	longest int
 	chosen  []*expr // what each item so far must satisfy
 	dead    map[string]bool
+	samples map[*expr]sample
+}
+
+// sample is up to so many different values of a set.
+type sample struct {
+	most    int
+	values  []any
+	keys    []string
+	failing *failing
+}
+
+func (b *arrayBuilder) sample(e *expr, most int) sample {
+	s, known := b.samples[e]
+	if !known || s.most < most && len(s.values) == s.most {
+		s = sample{most: most}
+		s.values, _, s.failing = b.several(e, most)
+		for _, v := range s.values {
+			s.keys = append(s.keys, keyOf(v))
+		}
+		b.samples[e] = s
+	}
+	return s
 }
 
 // next decides of one more item which counted sets it is in.
@@ -256,6 +278,7 @@ func (b *arrayBuilder) next(need, allow []int) (result, bool) {
 	}
 	// All needed and nothing capped counted is tried first.
 	for bits := 1<<len(needed) - 1; bits >= 0; bits-- {
+		b.budget.step(1)
 		in := base
 		nextNeed := slices.Clone(need)
 		for k, i := range needed {
@@ -271,6 +294,7 @@ func (b *arrayBuilder) next(need, allow []int) (result, bool) {
 			}
 		}
 		for count := range 1 << len(capped) {
+			b.budget.step(1)
 			full, nextAllow, ok := in, slices.Clone(allow), true
 			for k, i := range capped {
 				if count>>k&1 == 0 {
@@ -295,6 +319,7 @@ func (b *arrayBuilder) next(need, allow []int) (result, bool) {
 		}
 	}
 	if key != "" {
+		b.budget.hold(100 + len(key))
 		b.dead[key] = true
 	}
 	return result{}, false
@@ -329,26 +354,18 @@ func (b *arrayBuilder) finish() (result, bool) {
 // different gives each item another value. A set of as many values as there
 // are items never runs out, so no more are looked at.
 func (b *arrayBuilder) different() (result, bool) {
+	b.budget.step(len(b.chosen))
 	vs := make([][]any, len(b.chosen))
 	keys := make([][]string, len(b.chosen))
-	known := map[*expr]int{}
 	for i, e := range b.chosen {
-		if first, seen := known[e]; seen {
-			vs[i], keys[i] = vs[first], keys[first]
-			continue
+		s := b.sample(e, len(b.chosen))
+		b.f.low = min(b.f.low, s.failing.low)
+		if s.failing.unknown != nil && len(s.values) < len(b.chosen) {
+			b.f.add(*s.failing.unknown)
 		}
-		known[e] = i
-		some, _, f := b.several(e, len(b.chosen))
-		b.f.low = min(b.f.low, f.low)
-		if f.unknown != nil && len(some) < len(b.chosen) {
-			b.f.add(*f.unknown)
-		}
-		vs[i] = some
-		for _, v := range some {
-			keys[i] = append(keys[i], keyOf(v))
-		}
+		vs[i], keys[i] = s.values, s.keys
 	}
-	at, ok := assign(keys)
+	at, ok := assign(b.budget, keys)
 	if !ok {
 		return result{}, false
 	}

@@ -167,6 +167,7 @@ func (p *pool) join(k kind, subs []*expr) *expr {
 	if !add(subs) {
 		return absorbing
 	}
+	p.budget.step(len(flat) / 8)
 	slices.SortFunc(flat, func(a, b *expr) int { return a.id - b.id })
 	flat = slices.Compact(flat)
 	if len(flat) == 0 {

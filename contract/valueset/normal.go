@@ -51,8 +51,10 @@ func (p *pool) specialise(e *expr, t types) *expr {
 		}
 		return p.no
 	case kOneOf:
+		p.budget.step(len(e.values.list) / 8)
 		return p.oneOf(e.values.of(t))
 	case kNoneOf:
+		p.budget.step(len(e.values.list) / 8)
 		vs := e.values.of(t)
 		if len(vs.list) == 0 {
 			return p.yes
@@ -136,6 +138,12 @@ type conjunction struct {
 	clauses []*expr
 
 	contradictory bool
+}
+
+// branch is a copy of a conjunction to add an alternative to.
+func (g *engine) branch(c *conjunction) *conjunction {
+	g.budget.step((len(c.order) + len(c.clauses)) / 4)
+	return c.clone()
 }
 
 func (c *conjunction) clone() *conjunction {
@@ -304,7 +312,7 @@ func (g *engine) reduce(c *conjunction) result {
 	f := newFailing()
 	f.low = low
 	for _, s := range shuffled(g, clause.subs) {
-		branch := c.clone()
+		branch := g.branch(c)
 		if !branch.add(g.pool, s) {
 			continue
 		}
@@ -368,7 +376,7 @@ func (g *engine) probe(c *conjunction, low *int) bool {
 	for i, clause := range c.clauses {
 		var kept []*expr
 		for _, s := range clause.subs {
-			branch := c.clone()
+			branch := g.branch(c)
 			branch.clauses = slices.Delete(branch.clauses, i, i+1)
 			if branch.add(g.pool, s) {
 				inner := settled

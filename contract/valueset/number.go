@@ -36,6 +36,7 @@ func newNumbers(g *engine, c *conjunction) *numbers {
 			out = append(out, a.values.list...)
 		}
 	}
+	g.budget.step(len(out) / 4)
 	n.excluded = newValues(out...)
 	return n
 }

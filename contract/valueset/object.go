@@ -385,7 +385,7 @@ func (b *objectBuilder) fill(slots []slot) (result, bool) {
 			}
 			words[i] = some
 		}
-		chosen, ok := assign(words)
+		chosen, ok := assign(b.budget, words)
 		if !ok {
 			return result{}, false
 		}

@@ -149,6 +149,8 @@ func (g *engine) among(s *expr, vs ...any) result {
 func (g *engine) several(e *expr, n int) (vs []any, complete bool, f *failing) {
 	f = newFailing()
 	for len(vs) < n {
+		g.budget.step(1 + len(vs))
+		g.budget.hold(100 * len(vs))
 		r := g.solve(e, g.noneOf(newValues(vs...)))
 		if r.status != found {
 			f.add(r)

@@ -1,6 +1,7 @@
 package valueset
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -84,7 +85,7 @@ func opaqueKey(e *expr) (key string, negative bool) {
 	if e.kind == kFormat || e.kind == kNotFormat {
 		return "format " + e.name, negative
 	}
-	return e.name + string(rune(e.index)), negative
+	return e.name + strconv.Itoa(e.index), negative
 }
 
 func (p *pool) opaqueKeys(e *expr, into map[string]bool) {
