@@ -83,7 +83,7 @@ fuzz: ## each fuzz test for FUZZTIME (5m)
 	@for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' contract | sed 's/func //' | sort -u); do \
 		package=$$(grep -rlE --include='*_test.go' "^func $$target\(" contract | head -1 | xargs dirname); \
 		echo "== $$target ($$package), $(FUZZTIME)"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$package; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$package; \
 	done
 
 bench: ## the benchmarks, each once

@@ -105,9 +105,9 @@ var adversaries = []struct {
 	{"multiples of huge and tiny", "exponents of 400", `{"multipleOf":1e-400,"not":{"multipleOf":1e-399}}`, `{"minimum":1e400}`},
 	{"numbers with exponents", "400 places", `{"type":"integer","minimum":1e400}`, `{"multipleOf":3}`},
 	{"a tower of not", "240 levels", tower(240, `{"type":"integer"}`, func(b string, _ int) string { return `{"not":` + b + `}` }), `{"type":"number"}`},
-	{"a tower of allOf and anyOf", "12 levels that say the level twice: the validator takes 2 to the power of that", `{"$defs":{` + listOf(12, func(i int) string {
+	{"a tower of allOf and anyOf", "10 levels that say the level twice: the validator takes 2 to the power of that", `{"$defs":{` + listOf(10, func(i int) string {
 		return fmt.Sprintf(`"d%d":{"%s":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"},{"required":["p%d"]}]}`, i, []string{"allOf", "anyOf"}[i%2], i+1, i+1, i)
-	}) + `,"d12":{"type":"object","properties":{"a":{"type":"integer"}}}},"$ref":"#/$defs/d0"}`, `{"properties":{"a":{"type":"string"}}}`},
+	}) + `,"d10":{"type":"object","properties":{"a":{"type":"integer"}}}},"$ref":"#/$defs/d0"}`, `{"properties":{"a":{"type":"string"}}}`},
 	{"a tower of oneOf", "40 levels that say the level twice", `{"$defs":{` + listOf(40, func(i int) string {
 		return fmt.Sprintf(`"d%d":{"oneOf":[{"$ref":"#/$defs/d%d"},{"properties":{"p%d":{"$ref":"#/$defs/d%d"}},"required":["p%d"]}]}`, i, i+1, i, i+1, i)
 	}) + `,"d40":{"type":"object","required":["z"]}},"$ref":"#/$defs/d0"}`, `{"required":["z"]}`},
