@@ -73,6 +73,8 @@ var badContracts = []struct {
 	{name: "schema that is not JSON", reason: "a trailing comma", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"object\",\n}"}},
 	{name: "schema with a duplicate key", reason: "one of the two would win silently", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"object\",\n  \"type\": \"array\"\n}"}},
 	{name: "schema with misspelt keywords", reason: "the validator would pass over them", files: map[string]string{"a/v1.schema.json": "{\n  \"requird\": [\"a\"],\n  \"additionalPropertys\": false,\n  \"minLenght\": 1,\n  \"enumm\": [1],\n  \"x-enumm\": 1,\n  \"tsType\": 1,\n  \"tsAdditionalProperties\": false\n}"}},
+	{name: "schema with nullable", reason: "null would be refused, whatever its author thinks", files: map[string]string{"a/v1.schema.json": "{\n  \"properties\": {\"nullable\": {\"type\": \"boolean\"}, \"b\": {\"nullable\": false},\n  \"a\": {\"type\": \"string\", \"nullable\": true}}\n}"}},
+	{name: "schema of a version in capitals", reason: "it would be a version for no one", files: map[string]string{"a/V2.schema.json": "{}"}},
 	{name: "schema that doubles at each level", reason: "the validator would never end", files: map[string]string{"a/v1.schema.json": doubling(30)}},
 	{name: "schema with a misused keyword", reason: "the draft's meta-schema refuses it", files: map[string]string{"a/v1.schema.json": "{\n  \"type\": \"objekt\",\n  \"required\": true\n}"}},
 	{name: "schema that is not UTF-8", reason: "saved as Latin-1", files: map[string]string{"a/v1.schema.json": "{\n\"title\": \"\xe4\"}"}},

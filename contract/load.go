@@ -306,6 +306,9 @@ func (l *loader) names(e *entry, files map[string][]string) {
 		case strings.HasSuffix(name, ".reads.schema.json"):
 			l.add(at, "name it in reads: of a consumer in "+contractFile+", or delete it", "no consumer reads by it")
 		case strings.HasSuffix(name, ".schema.json"):
+			if len(name) > 1 && name[0] == 'V' && name[1] >= '0' && name[1] <= '9' {
+				l.add(at, "name it v"+name[1:], "is no version: its name begins with a capital V")
+			}
 		case ext == ".json":
 			l.add(at, "name a schema vN.schema.json, put an example into vN.examples/", "is not read")
 		case ext == ".yaml" || ext == ".yml":

@@ -189,7 +189,7 @@ func TestAdversaries(t *testing.T) {
 	if name := os.Getenv(adversaryEnv); name != "" {
 		for _, tt := range adversaries {
 			if tt.name == name {
-				answer(t, tt.old, tt.new)
+				answer(t, tt.old, marked(tt.new))
 			}
 		}
 		return

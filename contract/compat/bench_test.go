@@ -24,7 +24,7 @@ func BenchmarkProperties(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(float64(n)*math.Log2(float64(n))), "ns/nlogn")
 			})
 			b.Run(fmt.Sprintf("%s/same/%d", tt.name, n), func(b *testing.B) {
-				old, new := load(b, wide(n, "string")), load(b, wide(n, "string"))
+				old, new := load(b, wide(n, "string")), load(b, marked(wide(n, "string")))
 				for b.Loop() {
 					compat.Compare(old, new, tt.policy)
 				}

@@ -71,6 +71,9 @@ func Compare(old, new *schema.Schema, policy Policy) Result {
 // Contained says whether the reader's schema accepts everything that the
 // writer's does.
 func Contained(writer, reader *schema.Schema, policy Policy) Answer {
+	if writer.Same(reader) && !policy.DefaultsFill {
+		return Answer{Verdict: Compatible} // what a writer leaves out by policy, the reader accepts all the more
+	}
 	filled := (*filling)(nil)
 	reads := reader
 	if policy.DefaultsFill {

@@ -2,6 +2,8 @@ package compat_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/eventproof/eventproof/contract/compat"
@@ -71,5 +73,21 @@ func TestUndecided(t *testing.T) {
 	}
 	if got := compat.Contained(writer, reader, compat.Policy{}); got.Verdict != compat.Undecided || got.Reason.Keyword != "format" {
 		t.Errorf("%s %v, want undecided for format, which our validator does not check", got.Verdict, got.Reason)
+	}
+}
+
+// A schema contains itself, also where the algebra would give up.
+func TestSameSchema(t *testing.T) {
+	text := `{"type":"object","allOf":[`
+	for i := range 14 {
+		text += fmt.Sprintf(`{"if":{"required":["a%d"]},"then":{"properties":{"b%d":{"type":"string"}}},"else":{"properties":{"c%d":{"type":"string"}}}},`, i, i, i)
+	}
+	text += `{"properties":{"d":{"type":"string"}}}]}`
+	policy := compat.Policy{Undeclared: compat.Absent}
+	if got := compat.Contained(load(t, text), load(t, strings.Replace(text, `"type":"object"`, `"type":"object","title":"t"`, 1)), policy); got.Verdict != compat.Compatible {
+		t.Errorf("%s %v, want compatible: only the title differs", got.Verdict, got.Reason)
+	}
+	if got := compat.Contained(load(t, text), load(t, strings.Replace(text, `"d":{"type":"string"}`, `"d":{"type":"number"}`, 1)), policy); got.Verdict == compat.Compatible {
+		t.Errorf("%s, want another verdict: the type of d differs", got.Verdict)
 	}
 }

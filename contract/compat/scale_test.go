@@ -18,6 +18,15 @@ func load(tb testing.TB, text string) *schema.Schema {
 	return s
 }
 
+// marked is a schema with a keyword that means nothing: another one with the same
+// values, which is to be proven.
+func marked(text string) string {
+	if rest, ok := strings.CutPrefix(text, "{"); ok && rest != "}" {
+		return `{"unit":"m",` + rest
+	}
+	return text
+}
+
 func wide(n int, typ string) string {
 	var b strings.Builder
 	b.WriteString(`{"type":"object","properties":{`)
@@ -99,7 +108,7 @@ func TestScale(t *testing.T) {
 			if slowed && !full() && strings.HasPrefix(tt.name, "10,000") {
 				t.Skip("the validator compiles it for long under the race detector: make corpus runs it without")
 			}
-			r := compat.Compare(load(t, tt.old), load(t, tt.new), compat.Policy{})
+			r := compat.Compare(load(t, tt.old), load(t, marked(tt.new)), compat.Policy{})
 			if r.Backward.Verdict != tt.backward || r.Forward.Verdict != tt.forward {
 				t.Errorf("backward %s %v, forward %s %v; want %s, %s: %s", r.Backward.Verdict, r.Backward.Reason, r.Forward.Verdict, r.Forward.Reason, tt.backward, tt.forward, tt.reason)
 			}

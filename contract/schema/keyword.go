@@ -28,6 +28,10 @@ var isKeyword = func() map[string]bool {
 // nearly one that it knows. Other unknown keywords are annotations: JSON Schema
 // core, section 6.5.
 func (k *checker) misspelt(m Member) {
+	if m.Name == "nullable" && m.Value.Text == "true" && !k.options.AsValidator {
+		k.problem(m.Line, "nullable is a keyword of OpenAPI 3.0 and does nothing in JSON Schema: null is refused", `write "type": [..., "null"], and delete it`)
+		return
+	}
 	if k.options.AsValidator || isKeyword[m.Name] || strings.HasPrefix(m.Name, "x-") {
 		return
 	}

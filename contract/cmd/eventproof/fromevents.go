@@ -109,6 +109,8 @@ func record(in input, say names) (r recording, why string) {
 		return r, "it has no data"
 	case !isJSONType(e.DataContentType):
 		return r, fmt.Sprintf("its data is %s: a schema is made of JSON data only", e.DataContentType)
+	case e.Topic == "" && e.Type == "" && say.topic == "":
+		return r, "it names neither a topic nor a type: say the topic with --topic"
 	case e.Topic == "" && e.Type == daprType && say.topic == "":
 		return r, "it names no topic, and its type is Dapr's own: say the topic with --topic"
 	}
