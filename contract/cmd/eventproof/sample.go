@@ -50,6 +50,7 @@ A near miss is a line that names the keyword it violates and where that is
 written, with the event in it; --explain prints every kind that way:
   {"kind":"near-miss","what":"total is missing","keyword":"required",
    "at":"contracts/order.placed/v1.schema.json:3","pointer":"/data/total","event":{…}}
+jq -c .event takes the event out of such a line, --data prints its data alone.
 A keyword for which there is no such event is named on the standard error, with
 the reason. Once -n events are found, the rest is not looked for.
 
