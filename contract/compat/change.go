@@ -36,7 +36,7 @@ type Change struct {
 	// breaks nobody, both accept it.
 	Witness any
 	// Keyword, Want and Got are the reader's reason to refuse the witness, as in
-	// schema.Failure.
+	// schema.Failure; the keyword is "false" where the schema of the place is.
 	Keyword, Want, Got string
 	_                  struct{}
 }

@@ -47,7 +47,7 @@ func ExampleExplain() {
 	// Output:
 	// COMPAT_REQUIRED_ADDED (v1.schema.json:1 -> v2.schema.json:1)
 	//   consumers on v2 cannot read events of v1 without /data/status: v2 requires it, v1 does not
-	//   add /data/status as optional, and require it only in a new event type or once no event without it is left
+	//   keep /data/status optional, and require it only in a new event type or once no event without it is left
 	//   {}
 	// COMPAT_VALUE_ADDED (v1.schema.json:1 -> v2.schema.json:1)
 	//   consumers on v1 cannot read events of v2 in which /data/status is "lost": v1 says enum ["new","paid"], v2 says ["new","paid","lost"]

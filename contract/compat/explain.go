@@ -245,7 +245,7 @@ func put(root *any, pointer string, v any) bool {
 func (x *explainer) add(f *finding) {
 	rule := f.rule()
 	c := Change{Rule: prefix + rule, Breaks: x.breaks, Pointer: f.Pointer, What: f.what(), Remedy: f.remedy(rule),
-		Witness: copied(f.witness), Keyword: f.Keyword, Want: f.Want, Got: f.Got}
+		Witness: copied(f.witness), Keyword: f.by(), Want: f.Want, Got: f.Got}
 	reads := x.readerPlace(f)
 	c.Old, c.New = f.writes, reads
 	if x.breaks == Forward {

@@ -9,7 +9,9 @@ import (
 
 // rules are the kinds of change, by id without its prefix. A rule says what
 // became of the old schema; which direction a change breaks is the witness's to
-// say.
+// say. Of what an app reads, the version counts as the old schema, though nothing
+// was changed: the rule says in what the app takes less. Since a value was not
+// removed there, a list that is too short is ENUM_NARROWED.
 var rules = map[string]string{
 	"REQUIRED_ADDED":          "A property is required that was not.",
 	"REQUIRED_REMOVED":        "A property may be missing that was required.",
@@ -29,6 +31,7 @@ var rules = map[string]string{
 	"VALUE_REMOVED":           "A value is no longer among those listed (enum, const).",
 	"VALUE_ADDED":             "A value is listed that was not (enum, const).",
 	"ENUM_ADDED":              "Only listed values are accepted, where there was no list (enum, const).",
+	"ENUM_NARROWED":           "What an app reads lists fewer values than may be published (enum, const).",
 	"ENUM_REMOVED":            "Any value is accepted, where only listed ones were (enum, const).",
 	"NUMBER_NARROWED":         "Numbers are refused that were accepted (minimum, maximum, multipleOf).",
 	"NUMBER_WIDENED":          "Numbers are accepted that were refused (minimum, maximum, multipleOf).",
@@ -122,6 +125,9 @@ func (f *finding) rule() string {
 		}
 		return pick("TYPE_NARROWED", "TYPE_WIDENED")
 	case f.Keyword == "enum" || f.Keyword == "const":
+		if f.same != nil && added && f.names.Consumer != "" { // nothing became of what the app reads: it only is narrower
+			return "ENUM_NARROWED"
+		}
 		if f.same != nil {
 			return pick("VALUE_REMOVED", "VALUE_ADDED")
 		}

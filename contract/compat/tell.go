@@ -126,9 +126,9 @@ func (f *finding) contrast(writer, reader string) string {
 	switch {
 	case f.Keyword == "required":
 		if !f.said.declared {
-			return fmt.Sprintf("%s requires it, %s", reader, declares)
+			return fmt.Sprintf("%s requires it%s, %s", reader, f.circumstance(), declares)
 		}
-		return fmt.Sprintf("%s requires it, %s does not", reader, writer)
+		return fmt.Sprintf("%s requires it%s, %s does not", reader, f.circumstance(), writer)
 	case dependent(f.refusal):
 		return fmt.Sprintf("%s requires the one beside the other, %s does not", reader, writer)
 	case f.refusesAll():
@@ -158,6 +158,23 @@ func (f *finding) contrast(writer, reader string) string {
 		return fmt.Sprintf("%s, %s has no %s there", says, writer, f.Keyword)
 	}
 	return says
+}
+
+// circumstance is under what the reader's schema requires something, after a
+// blank; "" where it always does, as far as its own file says.
+func (f *finding) circumstance() string {
+	tokens, _ := schema.Tokens(f.Place)
+	for i := 0; i < len(tokens); i++ {
+		switch tokens[i] {
+		case "oneOf", "anyOf":
+			return " in one of its alternatives"
+		case "then", "else", "dependentSchemas", "dependencies":
+			return " under a condition"
+		case "properties", "patternProperties", "$defs", "definitions":
+			i++ // a name follows
+		}
+	}
+	return ""
 }
 
 // says is the reader's keyword with its value.
@@ -206,15 +223,18 @@ func (f *finding) remedy(rule string) string {
 	writer, reader := f.names.sides(f.breaks)
 	at := f.names.at(f.Pointer)
 	consumer := f.names.Consumer != "" && f.breaks == Backward
-	absent := fmt.Sprintf("if no producer sends what %s does not declare, state undeclared: absent", writer)
+	absent := fmt.Sprintf("if no producer sends what %s does not declare, compare with undeclared absent (undeclared: absent in contract.yaml, --undeclared absent of eventproof diff)", writer)
 	if f.policy.Undeclared == Absent {
 		absent = fmt.Sprintf("declare in %s what it may hold", writer)
 	}
-	if f.breaks == Backward {
+	switch {
+	case consumer:
+		return f.readsRemedy(rule, writer, reader, at, absent)
+	case f.breaks == Backward:
 		switch rule {
 		case "REQUIRED_ADDED", "DEPENDENCY_ADDED":
-			if consumer {
-				return fmt.Sprintf("let %s do without %s, or read only versions that require it", reader, at)
+			if f.said.declared {
+				return fmt.Sprintf("keep %s optional, and require it only in a new event type or once no event without it is left", at)
 			}
 			return fmt.Sprintf("add %s as optional, and require it only in a new event type or once no event without it is left", at)
 		case "PROPERTY_REMOVED":
@@ -224,9 +244,6 @@ func (f *finding) remedy(rule string) string {
 		case "OBJECT_CLOSED":
 			return fmt.Sprintf("let %s ignore what it does not declare (take out %s); or, %s", reader, f.Keyword, absent)
 		case "TYPE_CHANGED", "TYPE_NARROWED":
-			if consumer {
-				break
-			}
 			return fmt.Sprintf("let %s take the old type too, or keep %s and put the new type under another name", reader, at)
 		case "VALUE_REMOVED":
 			if len(f.removed) > 0 {
@@ -235,9 +252,6 @@ func (f *finding) remedy(rule string) string {
 			return fmt.Sprintf("keep the old values in %s until no event with them is left", reader)
 		case "ENUM_ADDED":
 			return fmt.Sprintf("leave %s open in %s, or list every value that was ever sent", at, reader)
-		}
-		if consumer {
-			return fmt.Sprintf("let %s accept what %s allows, or read only versions that are narrower", reader, writer)
 		}
 		return fmt.Sprintf("let %s accept what %s allows until no such event is left, or make a new event type", reader, writer)
 	}
@@ -257,6 +271,48 @@ func (f *finding) remedy(rule string) string {
 		return fmt.Sprintf("%s, or make a new event type", move)
 	}
 	return fmt.Sprintf("keep %s within what %s accepts, or move every consumer to %s before a producer sends such events", writer, reader, writer)
+}
+
+// readsRemedy is what to do where an app's reads accept less than what may be
+// published: nothing was changed, and such events do not run out. Either the app
+// reads more, or the producer publishes less.
+func (f *finding) readsRemedy(rule, writer, reader, at, absent string) string {
+	switch rule {
+	case "REQUIRED_ADDED", "DEPENDENCY_ADDED":
+		return fmt.Sprintf("let %s do without %s, or read only versions that require it", reader, at)
+	case "PROPERTY_REMOVED", "OBJECT_CLOSED":
+		if f.by() == "false" {
+			return fmt.Sprintf("let %s allow %s, or read only versions without it", reader, at)
+		}
+		remedy := fmt.Sprintf("let %s ignore what it does not read (take out %s)", reader, f.by())
+		if rule == "OBJECT_CLOSED" {
+			remedy += "; or, " + absent
+		}
+		return remedy
+	case "PROPERTY_ADDED":
+		return fmt.Sprintf("%s; otherwise let %s accept any value of %s, or ignore it", absent, reader, f.names.at(f.said.undeclared))
+	case "ENUM_ADDED", "ENUM_NARROWED":
+		if len(f.removed) > 0 {
+			it := map[bool]string{true: "it", false: "them"}[len(f.removed) == 1]
+			return fmt.Sprintf("let %s accept %s (or ignore such events), or do not publish %s", reader, strings.Replace(alternatives(f.removed), " or ", " and ", 1), it)
+		}
+		return fmt.Sprintf("let %s accept any value of %s (or ignore such events), or list in %s the only values that are published", reader, at, writer)
+	}
+	return fmt.Sprintf("let %s accept what %s allows, or read only versions that are narrower", reader, writer)
+}
+
+// by is what refuses, for a sentence: a keyword, or false where the schema of a
+// property or of an item is that.
+func (f *finding) by() string {
+	if tokens, err := schema.Tokens(f.Place); err == nil && f.refusesAll() && f.written != nil && f.written.Kind == schema.Bool {
+		if len(tokens) == 0 {
+			return "false"
+		}
+		if len(tokens) > 1 && slices.Contains([]string{"properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions", "prefixItems", "items", "allOf", "anyOf", "oneOf"}, tokens[len(tokens)-2]) {
+			return "false"
+		}
+	}
+	return f.Keyword
 }
 
 // kind is a value's type with its article.

@@ -178,6 +178,39 @@ func TestOpenSaysTheRemedy(t *testing.T) {
 	}
 }
 
+// A repository is given by its directory, as by its URL: contracts/ is found in it.
+func TestOpenFindsContracts(t *testing.T) {
+	r := newRepository(t, map[string]string{"contracts/a/contract.yaml": "event: a\ntopic: t\n", "contracts/a/v1.schema.json": "{}"})
+	root := newRepository(t, map[string]string{"contracts/contract.yaml": "event: contracts\ntopic: t\n", "contracts/v1.schema.json": "{}"})
+	r.git("tag", "one")
+	for _, tt := range []struct{ name, reason, spec, want string }{
+		{"directory", "a repository's", r.dir, r.dir + "/contracts"},
+		{"the root itself", "as before", r.tree(), r.dir + "/contracts"},
+		{"revision", "a repository's", r.dir + "@one", "one:" + r.dir + "/contracts"},
+		{"revision of the root itself", "as before", r.tree() + "@one", "one:" + r.dir + "/contracts"},
+		{"an event of that name", "it is a root", root.dir, root.dir},
+		{"revision of an event of that name", "it is a root", root.dir + "@main", "main:" + root.dir},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tree, err := gate.Open(t.Context(), tt.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tree.Name(); got != filepath.ToSlash(tt.want) {
+				t.Errorf("got %s, want %s: %s", got, tt.want, tt.reason)
+			}
+			if _, err := gate.Check(t.Context(), gate.Config{Head: tree, Today: today}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// A revision may have contracts/ that the work tree has no longer.
+	r.write(map[string]string{"contracts": ""})
+	if tree, err := gate.Open(t.Context(), r.dir+"@one"); err != nil || !strings.HasSuffix(tree.Name(), "/contracts") {
+		t.Errorf("got %s %v", tree.Name(), err)
+	}
+}
+
 // A revision that a change of 5,000 contracts is held against: one changed.
 func TestFiveThousandContracts(t *testing.T) {
 	if testing.Short() {

@@ -248,12 +248,14 @@ func (g graph) closure(from string) []string {
 }
 
 // needed adds to the wanted events those whose directories must be loaded with
-// them, because their schemas refer there; all: everything must.
-func (t *Tree) needed(ctx context.Context, wanted map[string]bool) (all bool, err error) {
+// them, because their schemas refer there; all: everything must. reached are
+// the files of no event that they refer to.
+func (t *Tree) needed(ctx context.Context, wanted map[string]bool) (all bool, reached map[string]bool, err error) {
+	reached = map[string]bool{}
 	for {
 		links, err := t.links(ctx, func(p string) bool { e := t.event(p); return e == "" || wanted[e] })
 		if err != nil {
-			return false, err
+			return false, nil, err
 		}
 		before := len(wanted)
 		for p := range links {
@@ -262,15 +264,17 @@ func (t *Tree) needed(ctx context.Context, wanted map[string]bool) (all bool, er
 			}
 			for _, q := range links.closure(p) {
 				if q == anyFile {
-					return true, nil
+					return true, nil, nil
 				}
 				if e := t.event(q); e != "" {
 					wanted[e] = true
+				} else {
+					reached[q] = true
 				}
 			}
 		}
 		if len(wanted) == before {
-			return false, nil
+			return false, reached, nil
 		}
 	}
 }

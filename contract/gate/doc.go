@@ -28,6 +28,10 @@
 // backwards, that a new version breaks is the one that is named. The mode is
 // that of the head: loosening it is a change that reviewers see.
 //
+// Versions differ by definition in the value by which events tell them apart
+// (version: {from: /data/event_version}): a reader's const or enum there is left
+// out of the comparison, and the trace says so.
+//
 // # Findings
 //
 // What breaks a version, or what a consumer reads, is one finding for each
@@ -51,7 +55,15 @@
 //
 // # Limits
 //
-// That topic, pubsub, match, identity or ordering change is not judged. A
-// waiver for what a consumer reads in another repository is not called unused
-// where that repository is not given.
+// That topic, pubsub, match, identity, ordering, dataContentType or producers
+// change is not judged. What a consumer reads is held as a set of events: that a
+// new version drops an optional property which it lists is no finding; it is one
+// where the consumer requires the property.
+//
+// A waiver is called unused only by a run that could have used it: one of
+// GATE_EDITED or GATE_VERSION_REMOVED takes a base, one of what an app in another
+// repository reads takes that repository, and one of GATE_UNDECIDED both.
+//
+// Files that did not change are not read again; what their names show to be
+// misplaced is refused. A base that cannot be read stops the gate.
 package gate

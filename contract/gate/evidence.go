@@ -156,14 +156,39 @@ func (g *gate) reproduce(k *contract.Contract, mode string, old, new side) strin
 			return ""
 		}
 	}
-	command := fmt.Sprintf("eventproof diff --compatibility %s --undeclared %s", mode, k.Undeclared)
+	return diffCommand(k, mode, k.Undeclared) + " " + quoted(old.schema.File) + " " + quoted(new.schema.File)
+}
+
+// reproduceEdit is the command that shows an edit of a published version, as
+// both files are written; a base in git is laid out beside for it. It is ""
+// where a file is not at hand, or the two are read in different ways.
+func (g *gate) reproduceEdit(old, k *contract.Contract, before, after side) string {
+	head, base := g.config.Head, g.config.Base
+	if _, local := head.source.(onDisk); !local || old.Draft != k.Draft || old.Format != k.Format {
+		return ""
+	}
+	lead, was := "", quoted(before.schema.File)
+	if o, isRevision := base.source.(*objects); isRevision {
+		inside, ok := strings.CutPrefix(before.schema.File, base.name+"/")
+		if !ok || o.revision == "" {
+			return ""
+		}
+		lead = fmt.Sprintf("before=$(mktemp -d) && git -C %s archive %s | tar -x -C \"$before\" && ", quoted(o.dir), quoted(o.revision))
+		was = `"$before"/` + quoted(inside)
+	}
+	return lead + diffCommand(k, "full", string(compat.Allowed)) + " " + was + " " + quoted(after.schema.File)
+}
+
+// diffCommand is eventproof diff with the flags that read files as a contract does.
+func diffCommand(k *contract.Contract, mode, undeclared string) string {
+	command := fmt.Sprintf("eventproof diff --compatibility %s --undeclared %s", mode, undeclared)
 	if k.Draft != "2020-12" {
 		command += " --draft " + k.Draft
 	}
 	if k.Format == "assert" {
 		command += " --assert-format"
 	}
-	return command + " " + quoted(old.schema.File) + " " + quoted(new.schema.File)
+	return command
 }
 
 // quoted is a word for a shell.

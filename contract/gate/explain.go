@@ -103,6 +103,15 @@ func policyLine(p compat.Policy) string {
 	return line
 }
 
+// editedLine is the policy by which an edit is judged, whatever the contract's.
+func editedLine(k *contract.Contract) string {
+	line := policyLine(asWritten) + ", since a published version is held as written"
+	if policyOf(k) != asWritten {
+		line += " (undeclared: " + string(policyOf(k).Undeclared) + " is for what versions are held against each other)"
+	}
+	return line
+}
+
 // accepting says whether a writer that keeps the policy can send anything.
 func accepting(s *schema.Schema, p compat.Policy) valueset.Answer {
 	set := valueset.Of(s)

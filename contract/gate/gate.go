@@ -72,6 +72,9 @@ func Check(ctx context.Context, c Config) (Result, error) {
 	g.removed()
 	for _, k := range g.head.Contracts() {
 		g.contract(k)
+		if g.judged[k.Event] {
+			g.schemasTaken(g.base.Contract(k.Event), k)
+		}
 	}
 	g.answer()
 	return g.result(), nil
@@ -148,20 +151,27 @@ func (g *gate) load() (err error) {
 			g.judged[e] = true
 		}
 	}
-	if g.change != nil {
-		old := map[string]bool{}
-		for e := range g.change.events {
-			old[e] = true
-		}
-		if g.base, err = g.catalog(old, g.config.Base); err != nil {
-			return fmt.Errorf("of %s: %w", g.config.Base.name, err)
-		}
+	for _, e := range head.strayEvents() {
+		wanted[e] = true
 	}
 	if err := g.neighbours(wanted); err != nil {
 		return err
 	}
 	g.head, err = g.catalog(wanted, append([]*Tree{head}, g.config.With...)...)
-	return err
+	return errors.Join(err, g.loadBase())
+}
+
+// loadBase loads what changed as it was. A base that cannot be read promises
+// nothing that could be held against the head, so it stops the gate: to pass
+// over its events would let a break through with the repair.
+func (g *gate) loadBase() (err error) {
+	if g.change == nil {
+		return nil
+	}
+	if g.base, err = g.catalog(maps.Clone(g.change.events), g.config.Base); err != nil {
+		return fmt.Errorf("of %s: %w\nwhat was promised there cannot be told: name an earlier base that can be read, or merge the repair by itself; without --against the gate judges the contracts as they are", g.config.Base.name, err)
+	}
+	return nil
 }
 
 // twice refuses an event type that two of the trees have, loaded or not.
@@ -243,12 +253,15 @@ func (g *gate) catalog(wanted map[string]bool, trees ...*Tree) (*contract.Catalo
 		for e := range wanted {
 			local[e] = true
 		}
-		all, err := t.needed(g.ctx, local)
+		all, reached, err := t.needed(g.ctx, local)
 		if err != nil {
 			return nil, err
 		}
 		v := newView(g.ctx, t, func(p string) bool {
 			e := t.event(p)
+			if isOld && (t.stray(p) || e == "" && !all && !reached[p]) {
+				return false // it promised nothing; that it was there is what the change mends
+			}
 			if _, _, reads := consumerFile(p); reads && !owned(e) {
 				return !isOld && !g.config.Base.owns(e) && t == g.config.Head
 			}
@@ -256,6 +269,10 @@ func (g *gate) catalog(wanted map[string]bool, trees ...*Tree) (*contract.Catalo
 		})
 		if v.anything() {
 			roots = append(roots, v)
+		} else if t == g.config.Head {
+			if err := unowned(v); err != nil {
+				return nil, fmt.Errorf("the contracts cannot be read:\n%w", err)
+			}
 		}
 	}
 	if err := prefetch(roots); err != nil {

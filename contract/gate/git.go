@@ -16,6 +16,8 @@ import (
 	"strings"
 )
 
+var errNoGit = errors.New("git is not installed: revisions are read with the git command; install it and have it on PATH, or name a directory")
+
 // git runs a git command in a directory and returns what it prints.
 func git(ctx context.Context, dir string, stdin io.Reader, args ...string) ([]byte, error) {
 	c := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
@@ -25,7 +27,7 @@ func git(ctx context.Context, dir string, stdin io.Reader, args ...string) ([]by
 	c.Stdout, c.Stderr = &stdout, &stderr
 	if err := c.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			return nil, errors.New("git is not installed: revisions are read with the git command; install it, or name a directory")
+			return nil, errNoGit
 		}
 		said := strings.TrimSpace(stderr.String())
 		if said == "" {
@@ -63,6 +65,12 @@ const MergeBase = "merge-base"
 // The error says what to do about a clone that is too shallow to have the
 // revision.
 func Revision(ctx context.Context, dir, revision string) (*Tree, error) {
+	return revisionOf(ctx, dir, "", revision)
+}
+
+// revisionOf is [Revision] for a directory in dir, which may be there in the
+// revision only; "" is dir itself.
+func revisionOf(ctx context.Context, dir, in, revision string) (*Tree, error) {
 	commit, err := resolveRevision(ctx, dir, revision)
 	if err != nil {
 		return nil, err
@@ -72,7 +80,16 @@ func Revision(ctx context.Context, dir, revision string) (*Tree, error) {
 		return nil, fmt.Errorf("%s is not in a git work tree (%w)", dir, err)
 	}
 	inside := strings.TrimSuffix(strings.TrimRight(string(prefix), "\n"), "/")
-	return treeAt(ctx, dir, commit, inside, revision+":"+filepath.ToSlash(dir))
+	t, err := treeAt(ctx, dir, commit, path.Join(inside, in), revision+":"+path.Join(filepath.ToSlash(dir), in))
+	if err != nil || in != "" {
+		return t, err
+	}
+	if o, ok := t.source.(*objects); ok {
+		if o.revision = commit; commitNamed(ctx, dir, revision) == commit {
+			o.revision = revision // not merge-base, and not one that only origin has
+		}
+	}
+	return t, nil
 }
 
 func resolveRevision(ctx context.Context, dir, revision string) (commit string, err error) {
@@ -82,7 +99,9 @@ func resolveRevision(ctx context.Context, dir, revision string) (commit string, 
 	if revision == "" || strings.HasPrefix(revision, "-") {
 		return "", fmt.Errorf("%q is not a revision: write a branch, a tag, a commit or %s", revision, MergeBase)
 	}
-	if _, err := git(ctx, dir, nil, "rev-parse", "--git-dir"); err != nil {
+	if _, err := git(ctx, dir, nil, "rev-parse", "--git-dir"); errors.Is(err, errNoGit) {
+		return "", err
+	} else if err != nil {
 		return "", fmt.Errorf("%s is not in a git repository, so there is no revision %s (%w)", dir, revision, err)
 	}
 	branch, isBase := strings.CutPrefix(revision, MergeBase)
@@ -101,11 +120,18 @@ func resolveRevision(ctx context.Context, dir, revision string) (commit string, 
 // commitOf is the commit that a revision names, here or at origin.
 func commitOf(ctx context.Context, dir, revision string) string {
 	for _, name := range []string{revision, "refs/remotes/origin/" + revision} {
-		if out, err := git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", name+"^{commit}"); err == nil {
-			if lines := strings.Fields(string(out)); len(lines) > 0 {
-				return lines[len(lines)-1] // git before 2.30 prints --end-of-options too
-			}
+		if commit := commitNamed(ctx, dir, name); commit != "" {
+			return commit
 		}
+	}
+	return ""
+}
+
+// commitNamed is the commit that a revision names here.
+func commitNamed(ctx context.Context, dir, revision string) string {
+	out, err := git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
+	if lines := strings.Fields(string(out)); err == nil && len(lines) > 0 {
+		return lines[len(lines)-1] // git before 2.30 prints --end-of-options too
 	}
 	return ""
 }
@@ -222,8 +248,9 @@ func follow(ctx context.Context, t *Tree, o *objects, links map[string]string) e
 
 // objects are blobs of a repository, by the path at which they lie.
 type objects struct {
-	dir string
-	ids map[string]string
+	dir      string
+	revision string // as git knows it in dir; "" where it is not kept
+	ids      map[string]string
 }
 
 func (o *objects) read(ctx context.Context, paths []string) (map[string]content, error) {

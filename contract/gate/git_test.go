@@ -216,3 +216,13 @@ func TestLinksInRevisions(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Without the git command the error says so, not that there is no repository.
+func TestWithoutGit(t *testing.T) {
+	r := newRepository(t, orders)
+	t.Setenv("PATH", t.TempDir())
+	_, err := gate.Revision(t.Context(), r.dir, "main")
+	if err == nil || !strings.HasPrefix(err.Error(), "git is not installed") {
+		t.Errorf("got %v", err)
+	}
+}

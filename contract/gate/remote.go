@@ -11,8 +11,9 @@ import (
 
 // Open reads a tree that is written as one text:
 //
-//   - DIR, a directory as it is;
-//   - DIR@REVISION, a directory of a local repository in a revision;
+//   - DIR, a directory as it is: its directory contracts, where it holds
+//     contracts, or else DIR itself;
+//   - DIR@REVISION, the same of a local repository in a revision;
 //   - URL@REVISION, a remote repository: its directory contracts, or, where it
 //     has none, all of it;
 //   - URL//DIR@REVISION, another directory of it.
@@ -22,7 +23,7 @@ import (
 // allows it, a commit; it may hold slashes (deployed/prod).
 func Open(ctx context.Context, spec string) (*Tree, error) {
 	if info, err := os.Stat(spec); err == nil && info.IsDir() {
-		return Directory(spec)
+		return openDirectory(spec)
 	}
 	if strings.HasPrefix(spec, "-") {
 		return nil, fmt.Errorf("%q is neither a directory nor a repository: write DIR, DIR@REVISION or URL@REVISION", spec)
@@ -35,10 +36,45 @@ func Open(ctx context.Context, spec string) (*Tree, error) {
 		return nil, fmt.Errorf("%s is not a directory: write DIR, DIR@REVISION or URL@REVISION", spec)
 	}
 	if !isURL(where) {
-		return Revision(ctx, where, revision)
+		t, err := Revision(ctx, where, revision)
+		if err == nil && t.holdsRoot() {
+			return revisionOf(ctx, where, contractsDir, revision)
+		}
+		return t, err
 	}
 	url, inside := cutDirectory(where)
 	return fetch(ctx, url, inside, revision)
+}
+
+// contractsDir is where a repository has its contracts, unless it is said.
+const contractsDir = "contracts"
+
+// openDirectory is a root, or the root that a repository's directory holds. The
+// rest of the repository is not walked.
+func openDirectory(dir string) (*Tree, error) {
+	inner := filepath.Join(dir, contractsDir)
+	if info, err := os.Stat(inner); err != nil || !info.IsDir() {
+		return Directory(dir)
+	}
+	if _, err := os.Stat(filepath.Join(inner, contractFile)); err == nil {
+		return Directory(dir) // contracts is an event
+	}
+	t, err := Directory(inner)
+	if err == nil && !t.anything() {
+		return Directory(dir)
+	}
+	return t, err
+}
+
+// holdsRoot reports whether a tree is a repository with a root in contracts/.
+func (t *Tree) holdsRoot() bool {
+	inner := &Tree{files: map[string]*file{}}
+	for p := range t.files {
+		if rest, ok := strings.CutPrefix(p, contractsDir+"/"); ok {
+			inner.files[rest] = t.files[p]
+		}
+	}
+	return inner.files[contractFile] == nil && inner.anything()
 }
 
 // cutRevision cuts at the @ before the revision: not at that of git@host,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventproof/eventproof/contract"
 	"github.com/eventproof/eventproof/contract/compat"
+	"github.com/eventproof/eventproof/contract/schema"
 )
 
 // contract runs all checks on one contract.
@@ -76,7 +77,8 @@ func (g *gate) edited(old, k *contract.Contract) {
 			for _, c := range b.explain().Changes {
 				f.Trace = append(f.Trace, changed(c))
 			}
-			f.Trace = append(f.Trace, remedy)
+			f.Trace = append(f.Trace, remedy, editedLine(k))
+			f.Reproduce = g.reproduceEdit(old, k, before, after)
 			g.add(k.Event, f)
 		})
 	}
@@ -113,11 +115,12 @@ func (g *gate) mode(old, k *contract.Contract) {
 				continue
 			}
 			p := pair{older: side{"v" + published[j].Name, g.head.Schema(k.Event, published[j].Name)}}
+			p.olderReader, p.newerReader, p.apart = apart(k, published[j].Name, published[i].Name, p.older.schema, newer.schema)
 			if mode == "backward" || mode == "full" {
-				p.backward = g.ask(p.older.schema, newer.schema, policyOf(k))
+				p.backward = g.ask(p.older.schema, p.newerReader, policyOf(k))
 			}
 			if mode == "forward" || mode == "full" {
-				p.forward = g.ask(newer.schema, p.older.schema, policyOf(k))
+				p.forward = g.ask(newer.schema, p.olderReader, policyOf(k))
 			}
 			pairs = append(pairs, p)
 		}
@@ -127,8 +130,10 @@ func (g *gate) mode(old, k *contract.Contract) {
 
 // pair is a version before a newer one, and the questions about the two.
 type pair struct {
-	older             side
-	backward, forward *question
+	older                    side
+	olderReader, newerReader *schema.Schema // the two as they read each other's events
+	apart                    []string       // what is left out of them, in sentences
+	backward, forward        *question
 }
 
 // broken reports, for each direction, the first version that is broken.
@@ -143,12 +148,21 @@ func (g *gate) broken(k *contract.Contract, newer side, pairs []pair) {
 				continue
 			}
 			if q.answer.Verdict == compat.Undecided {
-				g.add(k.Event, undecided(fmt.Sprintf("whether %s %s may follow %s (%s)", k.Event, newer.name, p.older.name, breaks), newer, q.answer))
+				f := undecided(fmt.Sprintf("whether %s %s may follow %s (%s)", k.Event, newer.name, p.older.name, breaks), newer, q.answer)
+				f.Trace = append(f.Trace, p.apart...)
+				g.add(k.Event, f)
 				break
 			}
-			b := broken{old: p.older, new: newer, breaks: breaks, policy: q.policy, answer: q.answer, at: newer,
+			b := broken{old: p.older, new: newer, breaks: breaks, policy: q.policy, answer: q.answer,
 				names: compat.Names{Old: p.older.name, New: newer.name, Base: base(k)}}
+			if breaks == compat.Forward {
+				b.old.schema = p.olderReader
+			} else {
+				b.new.schema = p.newerReader
+			}
+			b.at = b.new
 			for _, f := range b.findings(contract.Violation{Rule: rule, What: fmt.Sprintf("%s %s breaks %s (%s): ", k.Event, newer.name, p.older.name, k.Compatibility)}) {
+				f.Trace = append(f.Trace, p.apart...)
 				f.Reproduce = g.reproduce(k, string(breaks), p.older, newer)
 				g.add(k.Event, f)
 			}

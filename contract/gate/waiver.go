@@ -55,8 +55,8 @@ func (g *gate) badWaiver(k *contract.Contract, w contract.Waiver, today string) 
 	if (w.Rule == RuleEdited || w.Rule == RuleVersionRemoved) && g.hadWaiver(k.Event, w) {
 		return f, false // what it let pass is merged
 	}
-	if w.Rule == RuleReads && strings.HasPrefix(w.At, consumersDir) && !g.hasFile(w.At) {
-		return f, false // that repository is not given
+	if !g.couldUse(k, w) {
+		return f, false // another run may need it
 	}
 	remedy := "delete it"
 	if !waivable(w.Rule) {
@@ -69,6 +69,42 @@ func (g *gate) badWaiver(k *contract.Contract, w contract.Waiver, today string) 
 		}
 	}
 	return contract.Violation{Rule: RuleWaiverUnused, What: fmt.Sprintf("%s lets nothing pass (%s)", name, w.Reason), Trace: []string{remedy}}, true
+}
+
+// couldUse reports whether this run could have found what a waiver speaks of.
+// An edit or a removal takes a base. What another repository's app reads takes
+// that repository, unless the place is a file here that only this root's own
+// checks name.
+func (g *gate) couldUse(k *contract.Contract, w contract.Waiver) bool {
+	switch w.Rule {
+	case RuleEdited, RuleVersionRemoved:
+		return g.config.Base != nil
+	case RuleReads, RuleUndecided, RuleEmpty, RuleDraftsMixed:
+	default:
+		return true
+	}
+	if strings.HasPrefix(w.At, consumersDir) && !g.hasFile(w.At) {
+		return false
+	}
+	if here := g.placeHere(k, w.At); here != "" && (strings.HasSuffix(here, readsSuffix) || w.Rule == RuleEmpty || w.Rule == RuleDraftsMixed) {
+		return true
+	}
+	return len(g.config.With) > 0 && (w.Rule != RuleUndecided || g.config.Base != nil)
+}
+
+// placeHere is the file of the head that a waiver's place names, "" where it
+// names none.
+func (g *gate) placeHere(k *contract.Contract, at string) string {
+	if i := strings.LastIndexByte(at, ':'); i > 0 {
+		at = at[:i]
+	}
+	head := g.config.Head
+	for _, p := range []string{at, k.Event + "/" + at, strings.TrimPrefix(at, head.name+"/")} {
+		if head.files[p] != nil {
+			return p
+		}
+	}
+	return ""
 }
 
 // waivable reports whether findings of a rule can be waived.
@@ -86,7 +122,14 @@ func waives(k *contract.Contract, w contract.Waiver, f contract.Violation) bool 
 		return true
 	}
 	root := path.Dir(path.Dir(k.Place.File))
-	for _, place := range []string{f.Place.File, f.Place.String()} {
+	places := []string{f.Place.File, f.Place.String()}
+	for _, c := range k.Consumers {
+		// Wherever the finding is placed, it is of what this app reads, too.
+		if f.App != "" && c.App == f.App && c.Reads != "" && (f.Rule == RuleReads || f.Rule == RuleUndecided) {
+			places = append(places, c.Reads)
+		}
+	}
+	for _, place := range places {
 		if place == w.At || place == path.Join(root, w.At) || place == path.Join(path.Dir(k.Place.File), w.At) || strings.HasSuffix(place, "/"+w.At) {
 			return true
 		}

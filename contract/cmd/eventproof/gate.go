@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,11 @@ directory. Without --against the contracts are judged by themselves.
 --with adds the other side, such as the contracts of another repository or what
 its apps read of ours: DIR, DIR@REVISION, URL@REVISION or URL//DIR@REVISION. Name
 the main branch to learn whether you may merge, the tag that runs to learn
-whether you may deploy.
+whether you may deploy. Of a repository, its directory contracts is read.
+
+Not judged: a change of topic, pubsub, match, identity, dataContentType or
+producers passes. reads is held as a set: to be told that a new version drops an
+optional property, a consumer lists it under required in its reads.
 
 Findings:
   GATE_EDITED           a published version accepts other events than it did
@@ -67,6 +72,9 @@ Exit codes: 0 nothing found, 100 findings, 1 contracts or revisions cannot be re
 			if len(args) == 1 {
 				dir = args[0]
 			}
+			if err := notEmpty(dir, against, c.Flags().Changed("against"), with); err != nil {
+				return err
+			}
 			if err := out.check(); err != nil {
 				return err
 			}
@@ -94,6 +102,21 @@ Exit codes: 0 nothing found, 100 findings, 1 contracts or revisions cannot be re
 	c.Flags().StringVar(&today, "today", "", "the day for which waivers are judged, as 2026-12-31 (default today)")
 	out.flags(c)
 	return c
+}
+
+// notEmpty refuses a text that a variable which is not set leaves empty: the
+// gate would be off, and nobody would know.
+func notEmpty(dir, against string, isAgainst bool, with []string) error {
+	empty := func(s string) bool { return strings.TrimSpace(s) == "" }
+	switch {
+	case isAgainst && empty(against):
+		return errors.New("--against is empty, perhaps since a variable is not set: name a revision, merge-base or a directory, or leave --against out")
+	case slices.ContainsFunc(with, empty):
+		return errors.New("--with is empty, perhaps since a variable is not set: name DIR, DIR@REVISION or URL@REVISION, or leave --with out")
+	case empty(dir):
+		return errors.New("DIR is empty, perhaps since a variable is not set: name the directory of the contracts, or leave it out for contracts")
+	}
+	return nil
 }
 
 // trees opens what is compared, and says it in one line.

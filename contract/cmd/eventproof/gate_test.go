@@ -215,3 +215,40 @@ func TestGateCommandLine(t *testing.T) {
 		{"gate-no-day", "not a day", "gate --today tomorrow", "", exitError},
 	})
 }
+
+// An empty text, as of a variable that is not set, turns nothing off.
+func TestGateRefusesEmpty(t *testing.T) {
+	inRepository(t)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"gate", "--against", ""}, "eventproof: --against is empty"},
+		{[]string{"gate", "--against=", "contracts"}, "eventproof: --against is empty"},
+		{[]string{"gate", "--against", " "}, "eventproof: --against is empty"},
+		{[]string{"gate", "--with", ""}, "eventproof: --with is empty"},
+		{[]string{"gate", "--with", "contracts", "--with", ""}, "eventproof: --with is empty"},
+		{[]string{"gate", ""}, "eventproof: DIR is empty"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(tt.args, nil, &stdout, &stderr); code != exitError || !strings.HasPrefix(stderr.String(), tt.want) || stdout.Len() > 0 {
+			t.Errorf("%q: exit code %d, %s%s; want 1 and %s", tt.args, code, &stdout, &stderr, tt.want)
+		}
+	}
+}
+
+// A file that cannot be written hides neither the verdict nor the other files.
+func TestGatePrintsTheVerdictAnyway(t *testing.T) {
+	inRepository(t)
+	var stdout, stderr bytes.Buffer
+	args := []string{"gate", "--against", "HEAD", "--today", "2026-11-24", "--output", "json=sub/gate.json", "--output", "text=gate.txt"}
+	if code := run(args, nil, &stdout, &stderr); code != exitError {
+		t.Errorf("exit code %d, want %d", code, exitError)
+	}
+	if !strings.Contains(stderr.String(), "sub/gate.json") {
+		t.Errorf("the error does not name the file: %s", &stderr)
+	}
+	if text, err := os.ReadFile("gate.txt"); err != nil || !bytes.Equal(text, stdout.Bytes()) || !strings.Contains(stdout.String(), gate.RuleEdited) {
+		t.Errorf("the other file: %v; printed:\n%s", err, &stdout)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,22 +51,29 @@ func (o *output) check() error {
 }
 
 // write writes the report, and ends the command with findings where it has any.
+// A file that cannot be written hides neither the verdict nor the other files;
+// its error ends the command.
 func (o *output) write(w io.Writer, r report.Report) error {
+	var errs []error
 	for _, one := range o.files {
 		format, file, _ := strings.Cut(one, "=")
 		f, err := os.Create(file)
 		if err != nil {
-			return fmt.Errorf("--output: %w", err)
+			errs = append(errs, fmt.Errorf("--output: %w", err))
+			continue
 		}
 		err = report.Write(f, format, r)
 		if closed := f.Close(); err == nil {
 			err = closed
 		}
 		if err != nil {
-			return fmt.Errorf("--output %s: %w", one, err)
+			errs = append(errs, fmt.Errorf("--output %s: %w", one, err))
 		}
 	}
 	if err := report.Write(w, o.format, r); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	if len(r.Findings) > 0 {
