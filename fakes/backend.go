@@ -33,6 +33,7 @@ type backend struct {
 	redeliveries []*redelivery
 	under        map[*delivery]bool // deliveries whose app is at work
 	runaway      bool               // a chain of events was cut: see maxChain
+	collected    int                // messages that wait for their batch
 	again        int                // redeliveries of handled events that have not ended
 	random       *rand.Rand
 
@@ -46,9 +47,13 @@ type app struct {
 	resources   *resources.Set
 	components  map[string]component
 	sidecar     *sidecar
-	incarnation *incarnation   // nil before the first and between two
-	busy        map[string]int // by component: workers that a delivery holds, retry waits included
+	incarnation *incarnation        // nil before the first and between two
+	busy        map[string]int      // by component: workers that a delivery holds, retry waits included
+	breakers    map[string]*breaker // by component
 	subscribed  []*subscription
+	streams     []*stream      // that are open
+	stopping    []*stream      // that have ended, and of which a delivery has not
+	joining     int            // streams that are asked for and have not begun
 	protocol    world.Protocol // that subscribed was read with
 }
 
@@ -83,7 +88,7 @@ func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) 
 		recorder: recorder, engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: rand.NewChaCha8(seed),
 	}
-	if err := w.refuse(recorder.Resources()); err != nil {
+	if err := checkBreakers(recorder.Resources()); err != nil {
 		return nil, err
 	}
 	_, listed := resources.Substitute(recorder.Resources(), w.substitution())
@@ -120,19 +125,6 @@ func (w *backend) pubsubs() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// refuse names what the resources ask for and the fake does not do.
-func (w *backend) refuse(set *resources.Set) error {
-	var errs []error
-	for _, r := range set.Resiliencies {
-		for name, target := range r.Components {
-			if target.Inbound.CircuitBreaker != "" || target.Outbound.CircuitBreaker != "" {
-				errs = append(errs, notSimulated(target.Place.String(), fmt.Sprintf("the circuit breaker of component %s", name)))
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // app returns the app's place, and makes it if need be. The lock is held.
@@ -239,19 +231,26 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 	a.subscribed, a.protocol = subs, e.Protocol
 	now := time.Now()
 	for _, s := range subs {
-		c := a.components[s.component]
-		s.app, s.protocol, s.started = a, e.Protocol, now
-		s.processingTimeout, s.redeliverInterval, s.concurrency = c.processingTimeout, c.redeliverInterval, c.concurrency
-		s.policy = a.resources.Inbound(id, s.component)
-		w.recorder.Subscribe(world.Subscription{App: id, PubSub: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
-			Protocol: e.Protocol, Kind: s.kind}, journal.Engine)
-		g := w.broker.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
-		g.join(s)
-		w.read(g)
+		w.begin(a, s, e.Protocol, now)
 	}
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil
+}
+
+// begin starts a subscription: it joins its consumer group and reads. The lock
+// is held.
+func (w *backend) begin(a *app, s *subscription, p world.Protocol, now time.Time) {
+	c := a.components[s.component]
+	s.app, s.protocol, s.started = a, p, now
+	s.processingTimeout, s.redeliverInterval, s.concurrency = c.processingTimeout, c.redeliverInterval, c.concurrency
+	s.policy = a.resources.Inbound(a.id, s.component)
+	a.breaker(s.component, s.policy) // made now: see its interval
+	w.recorder.Subscribe(world.Subscription{App: a.id, PubSub: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
+		Protocol: p, Kind: s.kind}, journal.Engine)
+	g := w.broker.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
+	g.join(s)
+	w.read(g)
 }
 
 // describe lists subscriptions in a line.
@@ -296,6 +295,9 @@ func (w *backend) Inject(_ context.Context, f faults.Fault) error {
 	case faults.FailDelivery:
 		w.armed.Arm(f, times(f.Times))
 	case faults.Redeliver:
+		if w.onlyBulk(f.Target()) {
+			return fmt.Errorf("%w by the fake: %s: its deliveries are bulk deliveries, which are not repeated", errors.ErrUnsupported, f)
+		}
 		w.redeliver(f)
 	default:
 		return fmt.Errorf("%w by the fake", errors.ErrUnsupported)

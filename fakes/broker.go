@@ -1,6 +1,7 @@
 package fakes
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -51,7 +52,10 @@ type group struct {
 	pending []*pending
 	handled []handledMessage // acknowledged after SUCCESS: what a redelivery can bring again
 	subs    []*subscription  // who reads it: usually one; apps with one consumerID share it
-	turn    int              // which of subs reads next
+	blocked []*subscription  // streams that have ended and whose last read is still open: see leave
+	left    *subscription    // who left last: for them it is that nobody reads
+	turn    int              // which of subs claims next, of those that claim at one time
+	reads   uint64           // numbers what was read, for the turns of those who read
 	tick    *dueItem         // the next reclaim that finds something
 }
 
@@ -102,19 +106,70 @@ func (b *broker) group(key groupKey) *group {
 // app had before.
 func (g *group) join(s *subscription) {
 	for i, before := range g.subs {
-		if before.app == s.app && before.component == s.component {
+		if before.stream == nil && s.stream == nil && before.app == s.app && before.component == s.component {
 			g.subs[i] = s
 			return
 		}
 	}
+	g.reads++
+	s.read = g.reads
 	g.subs = append(g.subs, s)
 }
 
-// reader is whose turn it is: the members of a group share its messages.
+// leave ends the subscription of a stream: what is pending stays pending, for
+// who reads the group next. The component's last read is not ended by that: it
+// waits in Redis without a limit, takes the next message when its turn comes, and
+// drops it. That message is pending, and comes again after processingTimeout, to
+// who reads the group then. (Observed with daprd 1.16.0 and Redis 7, each time.)
+//
+// Source: components-contrib v1.16.0 pubsub/redis/redis.go pollNewMessagesLoop;
+// go-redis v9 does not end a blocking command with its context.
+func (w *backend) leave(s *subscription) {
+	g := w.broker.group(groupKey{topicKey{s.app.components[s.component].redis, s.topic}, s.app.consumer(s.component)})
+	g.subs = slices.DeleteFunc(g.subs, func(other *subscription) bool { return other == s })
+	g.left = s
+	g.blocked = append(g.blocked, s)
+	w.reclaimLater(g)
+}
+
+// reader is whose turn it is: the members of a group share its messages. Redis
+// gives a message to who has waited longest for one.
 func (g *group) reader() *subscription {
-	s := g.subs[g.turn%len(g.subs)]
-	g.turn++
+	s := slices.MinFunc(g.subs, earlier)
+	g.reads++
+	s.read = g.reads
 	return s
+}
+
+// earlier orders readers by their latest turn.
+func earlier(a, b *subscription) int { return cmp.Compare(a.read, b.read) }
+
+// swallowed takes the message for a stream that has ended, if it is the turn of
+// its last read.
+func (g *group) swallowed() (by *subscription) {
+	if len(g.blocked) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(g.blocked, earlier)
+	if len(g.subs) > 0 && earlier(slices.MinFunc(g.subs, earlier), first) < 0 {
+		return nil
+	}
+	g.blocked = slices.DeleteFunc(g.blocked, func(s *subscription) bool { return s == first })
+	return first
+}
+
+// reclaims reports whether somebody claims what stays pending.
+func (g *group) reclaims() bool { return len(g.subs) > 0 && g.subs[0].reclaims() }
+
+// reclaimer is who will claim first what was read at the given time, and when.
+func (g *group) reclaimer(read time.Time) (first *subscription, at time.Time) {
+	for i := range g.subs {
+		s := g.subs[(g.turn+i)%len(g.subs)]
+		if t := s.reclaimAfter(read); first == nil || t.Before(at) {
+			first, at = s, t
+		}
+	}
+	return first, at
 }
 
 // append is XADD, and lets each group that is read take the message.
@@ -134,25 +189,27 @@ const maxChain = 1000
 
 // read is XREADGROUP: new messages become pending, and ready to be delivered.
 func (w *backend) read(g *group) {
-	if len(g.subs) == 0 {
-		return
-	}
-	for ; g.next < len(g.topic.log); g.next++ {
+	for ; g.next < len(g.topic.log) && len(g.subs)+len(g.blocked) > 0; g.next++ {
 		p := &pending{message: g.topic.log[g.next], read: time.Now()}
 		g.pending = append(g.pending, p)
-		w.queue(g, p)
+		if by := g.swallowed(); by != nil {
+			d := &delivery{world: w, sub: by, group: g, pending: p, last: p.message.seq, outcome: outcome{note: "read for a stream that has ended"}}
+			d.stay()
+			continue
+		}
+		w.queue(g, p, g.reader())
 	}
 	w.reclaimLater(g)
 }
 
 // queue makes a delivery of a pending message.
-func (w *backend) queue(g *group, p *pending) {
+func (w *backend) queue(g *group, p *pending, to *subscription) {
 	if p.message.depth > maxChain {
 		w.runaway = true
 		return
 	}
 	p.queued++
-	w.engine.ready = append(w.engine.ready, &delivery{world: w, sub: g.reader(), group: g, pending: p, last: p.message.seq})
+	w.engine.ready = append(w.engine.ready, &delivery{world: w, sub: to, group: g, pending: p, last: p.message.seq})
 }
 
 // reclaimLater asks for the first tick of the reclaim loop that finds a
@@ -161,7 +218,7 @@ func (w *backend) queue(g *group, p *pending) {
 func (w *backend) reclaimLater(g *group) {
 	w.engine.cancel(g.tick)
 	g.tick = nil
-	if len(g.subs) == 0 || len(g.pending) == 0 || !g.subs[0].reclaims() {
+	if len(g.pending) == 0 || !g.reclaims() {
 		return
 	}
 	oldest := g.pending[0].read
@@ -170,24 +227,26 @@ func (w *backend) reclaimLater(g *group) {
 			oldest = p.read
 		}
 	}
-	g.tick = w.engine.at(g.subs[0].reclaimAfter(oldest), func() { w.reclaim(g) })
+	by, at := g.reclaimer(oldest)
+	g.tick = w.engine.at(at, func() { w.reclaim(g, by) })
 }
 
 // reclaim is XPENDING and XCLAIM: what was idle long enough is delivered
 // again, also while an earlier delivery of it still runs. What only waits for
 // its turn here is not: daprd's workers would have begun with it, while the fake
 // lets one app after another run.
-func (w *backend) reclaim(g *group) {
+func (w *backend) reclaim(g *group, by *subscription) {
 	g.tick = nil
+	g.turn++
 	now := time.Now()
 	for _, p := range g.pending {
-		if now.Sub(p.read) < g.subs[0].processingTimeout {
+		if now.Sub(p.read) < by.processingTimeout {
 			continue
 		}
 		p.read = now
 		if p.queued == 0 {
 			p.rounds++
-			w.queue(g, p)
+			w.queue(g, p, by)
 		}
 	}
 	w.reclaimLater(g)

@@ -35,10 +35,34 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 		}
 		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause})
 	}
+	if err := s.passBulk(pubsub, topic, calls); err != nil {
+		return err
+	}
 	for _, call := range calls {
+		call.passed = true
 		if err := s.world.publish(s.app, call); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// passBulk asks the outbound circuit breaker once for all entries.
+//
+// Source: dapr v1.16.0 pkg/runtime/pubsub/bulkpublish_resiliency.go.
+func (s *sidecar) passBulk(pubsub, topic string, calls []publishCall) *publishError {
+	if !s.app.mayPublish(pubsub, topic) {
+		return nil // publish says so
+	}
+	s.world.engine.mu.Lock()
+	err := s.app.publishes(pubsub, nil)
+	s.world.engine.mu.Unlock()
+	if err == nil {
+		return nil
+	}
+	refused := publishFailed(pubsub, topic, err)
+	for _, call := range calls {
+		s.world.publishFailed(s.app, call, refused)
+	}
+	return refused
 }

@@ -1,9 +1,11 @@
 package fakes
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -40,7 +42,11 @@ type delivery struct {
 	outcome     outcome
 	stalled     bool
 	patience    *dueItem
-	last        int // seq of the latest entry about it: the cause of the next
+	last        int  // seq of the latest entry about it: the cause of the next
+	passed      bool // the circuit breaker let it pass, in this generation
+	generation  int
+	batch       *batch // it only carries the call of this one: see batch
+	unread      bool   // its stream had ended when a worker began with it
 }
 
 // outcome is what daprd makes of a call.
@@ -51,6 +57,7 @@ type outcome struct {
 	grpc   bool
 	took   time.Duration
 	note   string
+	bulk   *bulkAnswer // of a batch's call; nil where there was none in time
 }
 
 type outcomeKind int
@@ -60,9 +67,11 @@ const (
 	refused                      // the app will never handle it: DROP
 	forgotten                    // HTTP 404, gRPC Unimplemented: acknowledged, and lost
 	failed                       // tried again where the policy says so
+	barred                       // the circuit breaker is open: no retry policy applies
 	unusable                     // the sidecar cannot deliver it: no retry policy applies
 	unrouted                     // no rule matches
 	overdue                      // its lifetime has passed
+	unread                       // its stream had ended before the sidecar began with it: it stays pending
 )
 
 // noCode is the code of a failure without one: a matching list never excludes it.
@@ -80,17 +89,28 @@ func (d *delivery) broken(note string) outcome {
 
 // mayStart reports whether a worker is free for it. The engine's lock is held.
 func (d *delivery) mayStart() bool {
-	return !d.taken.IsZero() || d.again || d.sub.app.busy[d.sub.component] < d.sub.concurrency
+	return !d.taken.IsZero() || d.again || d.batch != nil || d.sub.app.busy[d.sub.component] < d.sub.concurrency
 }
 
 // begin is called under the engine's lock when the delivery is chosen.
 func (d *delivery) begin() {
-	d.incarnation = d.sub.app.incarnation
+	switch {
+	case d.batch != nil:
+		d.batch.begin(d)
+		return
+	case d.sub.bulk != nil:
+		d.hand()
+		return
+	}
+	d.incarnation = nil
+	if d.sub.stream == nil {
+		d.incarnation = d.sub.app.incarnation
+	}
 	if d.incarnation != nil {
 		d.incarnation.calls.Add(1)
 	}
 	d.world.under[d] = true
-	d.seq, d.outcome = 0, outcome{}
+	d.seq, d.outcome, d.passed = 0, outcome{}, false
 	d.attempts++
 	d.pending.deliveries++
 	d.pending.open++
@@ -100,21 +120,36 @@ func (d *delivery) begin() {
 			d.pending.queued--
 			d.pending.read = d.taken // daprd's workers would not have let it wait: see reclaim
 			d.sub.app.busy[d.sub.component]++
+			d.unread = d.sub.stream.takes()
 		}
 	}
 }
 
 // run makes the call. No lock is held.
 func (d *delivery) run() {
+	switch {
+	case d.batch != nil:
+		d.batch.run(d)
+		return
+	case d.sub.bulk != nil:
+		return // see finish
+	}
 	if d.incarnation != nil {
 		defer d.incarnation.calls.Done()
+	}
+	if d.unread {
+		d.outcome = outcome{kind: unread, note: "subscription is closed"}
+		return
 	}
 	if d.event == nil {
 		if d.outcome = d.prepare(); d.outcome.kind != handled {
 			return
 		}
 	}
-	if d.incarnation == nil {
+	if !d.pass() {
+		return
+	}
+	if d.incarnation == nil && d.sub.stream == nil {
 		d.outcome = d.broken("the app is down")
 		return
 	}
@@ -125,15 +160,20 @@ func (d *delivery) run() {
 		if f, ok := faults.Strike[faults.FailDelivery](&d.world.armed, app, topic, m.event.ID, m.event.Identity); ok {
 			d.last = d.record(journal.Entry{Kind: journal.FaultInjected, Fault: f.String()})
 			d.outcome = d.broken("fault")
+			d.sub.stream.breakOff(d.world)
 			return
 		}
 		lost, losesAnswer = faults.Strike[faults.LoseAnswer](&d.world.armed, app, topic, m.event.ID, m.event.Identity)
 	}
-	d.outcome = d.incarnation.call(d)
+	if d.sub.stream != nil {
+		d.outcome = d.sub.stream.call(d)
+	} else {
+		d.outcome = d.incarnation.call(d)
+	}
 	if d.seq == 0 {
 		return // the sidecar could not make the call
 	}
-	if d.incarnation.fenced() {
+	if d.incarnation != nil && d.incarnation.fenced() {
 		took := d.outcome.took
 		d.outcome = d.broken("the app ended")
 		d.outcome.took = took
@@ -143,6 +183,7 @@ func (d *delivery) run() {
 		d.last = d.seq
 		d.last = d.record(journal.Entry{Kind: journal.FaultInjected, Fault: lost.String()})
 		d.outcome = d.broken("fault")
+		d.sub.stream.breakOff(d.world)
 	}
 }
 
@@ -153,6 +194,10 @@ func (d *delivery) answered() {
 // abandoned is for a call whose goroutine the app ended: a test's FailNow in a
 // handler does that. net/http would close the connection.
 func (d *delivery) abandoned() {
+	if d.batch != nil {
+		d.batch.abandoned(d)
+		return
+	}
 	d.outcome = d.broken("the handler ended its goroutine (runtime.Goexit, t.FailNow)")
 	if d.seq != 0 {
 		d.answered()
@@ -199,6 +244,14 @@ func (d *delivery) prepare() outcome {
 
 // finish decides what follows. The engine's lock is held.
 func (d *delivery) finish() {
+	switch {
+	case d.batch != nil:
+		d.batch.finish(d)
+		return
+	case d.sub.bulk != nil:
+		d.sub.bulk.collect(d)
+		return
+	}
 	d.pending.open--
 	delete(d.world.under, d)
 	if d.again {
@@ -210,6 +263,7 @@ func (d *delivery) finish() {
 	if d.outcome.kind == refused && d.sub.deadLetter != "" && !d.deadLetter() {
 		d.outcome.kind, d.outcome.code = failed, noCode
 	}
+	d.count()
 	if d.outcome.kind == failed {
 		if wait, ok := d.retry(); ok {
 			at := time.Now().Add(wait)
@@ -223,6 +277,9 @@ func (d *delivery) finish() {
 		}
 	}
 	d.sub.app.busy[d.sub.component]--
+	if !d.unread {
+		defer d.sub.stream.lets(d.world)
+	}
 	switch d.outcome.kind {
 	case handled:
 		d.world.acknowledge(d)
@@ -244,7 +301,9 @@ func (d *delivery) finish() {
 			d.drop(d.outcome.note)
 		}
 		d.world.acknowledge(d)
-	case unusable, failed:
+	case unread:
+		d.stay()
+	case unusable, failed, barred:
 		if d.expiredAtBroker() || !d.deadLetter() {
 			d.stay()
 			return
@@ -264,6 +323,9 @@ func (d *delivery) expiredAtBroker() bool {
 	}
 	if d.sub.deadLetter != "" {
 		d.outcome.note = fmt.Sprintf("not dead-lettered: processingTimeout (%s) passed before the policy ended", d.sub.processingTimeout)
+		if d.sub.app.mayPublish(d.sub.component, d.sub.deadLetter) {
+			_ = d.sub.app.publishes(d.sub.component, context.DeadlineExceeded)
+		}
 	}
 	return true
 }
@@ -327,8 +389,9 @@ func (d *delivery) stay() {
 		return // another delivery of it was acknowledged meanwhile
 	}
 	e := journal.Entry{Kind: journal.Pending, Note: d.outcome.note}
-	if d.sub.reclaims() {
-		e.Due = d.world.recorder.Journal().Since(d.sub.reclaimAfter(d.pending.read))
+	if d.group.reclaims() {
+		_, at := d.group.reclaimer(d.pending.read)
+		e.Due = d.world.recorder.Journal().Since(at)
 	}
 	d.last = d.record(e)
 }
@@ -338,6 +401,12 @@ func (d *delivery) stay() {
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/subscription.go sendToDeadLetter.
 func (d *delivery) deadLetter() bool {
+	return d.mayBury() && d.bury(withPubSub(d.pending.message.metadata, d.sub.component))
+}
+
+// mayBury reports whether there is a dead letter topic, and the outbound policy
+// lets the dead letter pass.
+func (d *delivery) mayBury() bool {
 	if d.sub.deadLetter == "" {
 		return false
 	}
@@ -345,9 +414,18 @@ func (d *delivery) deadLetter() bool {
 		d.outcome.note = fmt.Sprintf("the app may not publish to its dead letter topic %s", d.sub.deadLetter)
 		return false
 	}
+	if err := d.sub.app.publishes(d.sub.component, nil); err != nil {
+		d.outcome.note = strings.TrimPrefix(fmt.Sprintf("%s; not dead-lettered to %s: %v", d.outcome.note, d.sub.deadLetter, err), "; ")
+		return false
+	}
+	return true
+}
+
+// bury puts the message on the dead letter topic.
+func (d *delivery) bury(metadata map[string]string) bool {
 	d.last = d.record(journal.Entry{Kind: journal.DeadLettered, DeadLetterTopic: d.sub.deadLetter, Note: d.outcome.note})
 	m := *d.pending.message
-	m.metadata = withPubSub(m.metadata, d.sub.component)
+	m.metadata = metadata
 	m.seq = d.last
 	m.depth++
 	d.world.append(topicKey{d.group.redis, d.sub.deadLetter}, &m)

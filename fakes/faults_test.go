@@ -109,11 +109,7 @@ func TestContractsAreHeldAgainstWhatPasses(t *testing.T) {
 }
 
 func TestWhatIsNotSimulatedIsRefused(t *testing.T) {
-	breaker := retries("{maxRetries: 1}")
-	breaker["resiliency.yaml"] = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: r}\nspec:\n  policies: {circuitBreakers: {open: {maxRequests: 1, timeout: 5s}}}\n  targets: {components: {pubsub: {inbound: {circuitBreaker: open}}}}\n"
-	_, err := fakes.New(t.Context(), world.Config{Resources: resources(breaker)})
-	require.ErrorContains(t, err, "the circuit breaker of component pubsub is not simulated by the fake")
-	_, err = fakes.New(t.Context(), world.Config{Dapr: "1.17"})
+	_, err := fakes.New(t.Context(), world.Config{Dapr: "1.17"})
 	require.ErrorContains(t, err, "1.16")
 	w, err := fakes.New(t.Context(), world.Config{})
 	require.NoError(t, err)

@@ -102,7 +102,9 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 			Default string `json:"default"`
 		} `json:"routes"`
 		BulkSubscribe struct {
-			Enabled bool `json:"enabled"`
+			Enabled            bool  `json:"enabled"`
+			MaxMessagesCount   int32 `json:"maxMessagesCount"`
+			MaxAwaitDurationMs int32 `json:"maxAwaitDurationMs"`
 		} `json:"bulkSubscribe"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&items); err != nil && !errors.Is(err, io.EOF) {
@@ -110,11 +112,9 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 	}
 	var subs []*subscription
 	for _, item := range items {
-		if item.BulkSubscribe.Enabled {
-			return nil, notSimulated(fmt.Sprintf("topic %s of app %s", item.Topic, a.id), "bulkSubscribe")
-		}
 		s := &subscription{component: item.PubSubName, topic: item.Topic, deadLetter: item.DeadLetterTopic,
-			rawPayload: item.Metadata["rawPayload"], kind: "programmatic"}
+			rawPayload: item.Metadata["rawPayload"], kind: "programmatic",
+			bulk: newBulk(item.BulkSubscribe.Enabled, int(item.BulkSubscribe.MaxMessagesCount), int(item.BulkSubscribe.MaxAwaitDurationMs))}
 		for _, ask := range item.Routes.Rules {
 			rule, err := newRule(ask.Match, ask.Path)
 			if err != nil {
@@ -150,11 +150,9 @@ func askGRPC(ctx context.Context, i *incarnation) ([]*subscription, error) {
 	}
 	var subs []*subscription
 	for _, item := range response.GetSubscriptions() {
-		if item.GetBulkSubscribe().GetEnabled() {
-			return nil, notSimulated("topic "+item.GetTopic(), "bulkSubscribe")
-		}
 		s := &subscription{component: item.GetPubsubName(), topic: item.GetTopic(), deadLetter: item.GetDeadLetterTopic(),
-			rawPayload: item.GetMetadata()["rawPayload"], kind: "programmatic"}
+			rawPayload: item.GetMetadata()["rawPayload"], kind: "programmatic",
+			bulk: newBulk(item.GetBulkSubscribe().GetEnabled(), int(item.GetBulkSubscribe().GetMaxMessagesCount()), int(item.GetBulkSubscribe().GetMaxAwaitDurationMs()))}
 		for _, ask := range item.GetRoutes().GetRules() {
 			rule, err := newRule(ask.GetMatch(), ask.GetPath())
 			if err != nil {

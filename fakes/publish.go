@@ -13,7 +13,8 @@ type publishCall struct {
 	data                       []byte
 	metadata                   map[string]string
 	protocol                   string
-	cause                      int // the delivery in whose course it is made; 0: not known
+	cause                      int  // the delivery in whose course it is made; 0: not known
+	passed                     bool // the outbound policy let it pass already, as an entry of a bulk call
 }
 
 // check refuses what daprd refuses before it looks at the data.
@@ -57,11 +58,7 @@ func (w *backend) depthUnder(seq int) int {
 // publish takes an event from an app: daprd's checks, the envelope, the journal,
 // the broker.
 func (w *backend) publish(a *app, p publishCall) *publishError {
-	failed := func(err *publishError) *publishError {
-		w.recorder.PublishFailed(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: p.data, Raw: true,
-			Metadata: p.metadata, Protocol: p.protocol}, fmt.Sprintf("HTTP %d, gRPC %s: %s", err.status, err.code, err.message))
-		return err
-	}
+	failed := func(err *publishError) *publishError { return w.publishFailed(a, p, err) }
 	if err := w.check(a, p); err != nil {
 		return failed(err)
 	}
@@ -81,10 +78,22 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	if w.engine.closed {
 		return publishFailed(p.pubsub, p.topic, errors.New("the world is closed"))
 	}
+	if !p.passed {
+		if err := a.publishes(p.pubsub, nil); err != nil {
+			return failed(publishFailed(p.pubsub, p.topic, err))
+		}
+	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
 	w.append(topicKey{a.components[p.pubsub].redis, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, depth: w.depthUnder(seq)})
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil
+}
+
+// publishFailed records what was refused.
+func (w *backend) publishFailed(a *app, p publishCall, err *publishError) *publishError {
+	w.recorder.PublishFailed(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: p.data, Raw: true,
+		Metadata: p.metadata, Protocol: p.protocol}, fmt.Sprintf("HTTP %d, gRPC %s: %s", err.status, err.code, err.message))
+	return err
 }

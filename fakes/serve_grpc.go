@@ -57,11 +57,14 @@ func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (
 		c := a.components[name]
 		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version})
 	}
-	for _, s := range a.subscribed {
+	for _, s := range a.subscriptions() {
 		sub := &runtime.PubsubSubscription{PubsubName: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
 			Rules: &runtime.PubsubSubscriptionRules{}, Type: runtime.PubsubSubscriptionType_PROGRAMMATIC}
-		if s.kind == "declarative" {
+		switch s.kind {
+		case "declarative":
 			sub.Type = runtime.PubsubSubscriptionType_DECLARATIVE
+		case "streaming":
+			sub.Type = runtime.PubsubSubscriptionType_STREAMING
 		}
 		for _, r := range s.rules {
 			sub.Rules.Rules = append(sub.Rules.Rules, &runtime.PubsubSubscriptionRule{Match: r.match, Path: r.path})

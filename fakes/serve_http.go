@@ -70,6 +70,10 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 		entries[i] = bulkEntry{id: e.EntryID, data: data, contentType: e.ContentType, metadata: e.Metadata}
 	}
 	if err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http", 0); err != nil {
+		if err.tag == publishFailed("", "", err).tag {
+			writeFailedEntries(w, entries, err)
+			return
+		}
 		writeError(w, err)
 		return
 	}
@@ -137,7 +141,7 @@ func (s *sidecar) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		c := s.app.components[name]
 		out.Components = append(out.Components, component{c.Name, c.Type, c.Version, []string{}})
 	}
-	for _, sub := range s.app.subscribed {
+	for _, sub := range s.app.subscriptions() {
 		listed := subscription{PubSub: sub.component, Topic: sub.topic, DeadLetter: sub.deadLetter, Type: strings.ToUpper(sub.kind)}
 		for _, r := range sub.rules {
 			listed.Rules = append(listed.Rules, rule{r.match, r.path})
@@ -158,6 +162,28 @@ func queryMetadata(r *http.Request) map[string]string {
 		}
 	}
 	return metadata
+}
+
+// writeFailedEntries is the answer to a bulk call that the outbound policy
+// gave up: every entry, with what stopped it.
+//
+// Source: dapr v1.16.0 pkg/api/http/http.go onBulkPublish.
+func writeFailedEntries(w http.ResponseWriter, entries []bulkEntry, err *publishError) {
+	type failedEntry struct {
+		EntryID string `json:"entryId"`
+		Error   string `json:"error"`
+	}
+	out := struct {
+		FailedEntries []failedEntry `json:"failedEntries"`
+		ErrorCode     string        `json:"errorCode"`
+	}{[]failedEntry{}, err.tag}
+	for _, e := range entries {
+		out.FailedEntries = append(out.FailedEntries, failedEntry{e.id, err.metadata["error"]})
+	}
+	body, _ := json.Marshal(out)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(err.status)
+	_, _ = w.Write(body)
 }
 
 func writeError(w http.ResponseWriter, err *publishError) {

@@ -1,9 +1,11 @@
 package fakes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -64,7 +66,12 @@ var errHorizon = errors.New("the horizon has passed")
 
 // busy reports whether a call is open or could start.
 func (w *backend) busy() bool {
-	return w.engine.open > 0 || w.again > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
+	for _, a := range w.apps {
+		if a.changesStreams() {
+			return true
+		}
+	}
+	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
 }
 
 // held is what the broker still holds for somebody who reads, and whether
@@ -78,10 +85,13 @@ func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEven
 		}
 	}
 	for _, g := range w.broker.order {
-		if len(g.subs) == 0 {
+		sub := g.left // a stream that has ended: what it left pending waits for another
+		if len(g.subs) > 0 {
+			sub = g.subs[0]
+		}
+		if sub == nil {
 			continue
 		}
-		sub := g.subs[0]
 		for _, p := range g.pending {
 			e := world.PendingEvent{App: sub.app.id, PubSub: sub.component, Topic: sub.topic, Event: p.message.event,
 				Deliveries: p.deliveries, Open: p.open > 0}
@@ -91,8 +101,8 @@ func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEven
 				due = w.retries[d]
 				r := d.sub.policy.Retry
 				given = r.MaxRetries < 0 && d.attempts > rounds || r.MaxRetries >= 0 && p.rounds > rounds
-			} else if sub.reclaims() {
-				due = sub.reclaimAfter(p.read)
+			} else if g.reclaims() {
+				_, due = g.reclaimer(p.read)
 			} else {
 				given = true // it stays for ever
 			}
@@ -104,6 +114,14 @@ func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEven
 				hopeful = true
 			}
 		}
+	}
+	// Calls that are open though the broker holds their event no more: another
+	// delivery of it was answered.
+	calls := slices.DeleteFunc(slices.Collect(maps.Keys(w.under)), func(d *delivery) bool { return d.again || d.group.holds(d.pending) })
+	slices.SortFunc(calls, func(a, b *delivery) int { return cmp.Compare(a.seq, b.seq) })
+	for _, d := range calls {
+		held = append(held, world.PendingEvent{App: d.sub.app.id, PubSub: d.sub.component, Topic: d.sub.topic, Event: d.pending.message.event,
+			Deliveries: d.pending.deliveries, Open: true})
 	}
 	return held, hopeful
 }

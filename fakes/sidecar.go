@@ -30,12 +30,15 @@ type sidecar struct {
 	conn   *grpc.ClientConn
 	client client.Client
 	served sync.WaitGroup
+	// streams are the streaming subscriptions that are served.
+	streams sync.WaitGroup
 
 	mu          sync.Mutex
 	grpcAddress string
 	httpAddress string
 	httpServer  *http.Server
 	appPort     string
+	closed      bool
 }
 
 func newSidecar(w *backend, a *app) *sidecar {
@@ -114,10 +117,22 @@ func mustListen() net.Listener {
 	return listener
 }
 
+// enter counts a streaming subscription, which close waits for.
+func (s *sidecar) enter() (leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, false
+	}
+	s.streams.Add(1)
+	return s.streams.Done, true
+}
+
 // close ends the API: calls of this incarnation fail from now on.
 func (s *sidecar) close() error {
 	s.mu.Lock()
 	httpServer := s.httpServer
+	s.closed = true
 	s.mu.Unlock()
 	var err error
 	s.client.Close()
@@ -126,6 +141,7 @@ func (s *sidecar) close() error {
 		err = httpServer.Close()
 	}
 	s.served.Wait()
+	s.streams.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}

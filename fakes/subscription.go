@@ -18,11 +18,14 @@ type subscription struct {
 	topic      string
 	deadLetter string
 	rules      []rule
-	rawPayload string // the metadata text; "true" makes the sidecar wrap raw bytes
-	kind       string // declarative | programmatic
+	rawPayload string  // the metadata text; "true" makes the sidecar wrap raw bytes
+	bulk       *bulk   // nil: one by one
+	kind       string  // declarative | programmatic | streaming
+	stream     *stream // of a streaming subscription
 	protocol   world.Protocol
 	policy     resources.Policy
 	started    time.Time
+	read       uint64 // its latest turn among the readers of its group
 	// concurrency is how many messages are delivered at once: the component's
 	// setting of that name.
 	concurrency int
@@ -37,27 +40,35 @@ type rule struct {
 	program cel.Program // nil: matches everything
 }
 
-// newRule compiles a routing rule as daprd does: every name in it that CEL does
-// not know becomes a variable of any type. Only "event" is ever set, so a rule
-// with another name compiles and fails at each event.
-//
-// Source: dapr v1.16.0 pkg/expr/expr.go.
+// newRule compiles a routing rule. Only "event" is ever set, so a rule with
+// another name compiles and fails at each event.
 func newRule(match, path string) (rule, error) {
 	r := rule{match: strings.TrimSpace(match), path: path}
 	if r.match == "" {
 		return r, nil
 	}
-	declared := map[string]bool{"event": true}
-	variables := []cel.EnvOption{cel.Variable("event", cel.DynType)}
+	var err error
+	if r.program, err = compile(r.match); err != nil {
+		return r, fmt.Errorf("routing rule %q: %w", r.match, err)
+	}
+	return r, nil
+}
+
+// compile reads a CEL expression as daprd does: every name in it that CEL does
+// not know becomes a variable of any type.
+//
+// Source: dapr v1.16.0 pkg/expr/expr.go.
+func compile(expression string) (cel.Program, error) {
+	declared := make(map[string]bool)
+	var variables []cel.EnvOption
 	for {
 		env, err := cel.NewEnv(variables...)
 		if err != nil {
-			return r, err
+			return nil, err
 		}
-		ast, issues := env.Compile(r.match)
+		ast, issues := env.Compile(expression)
 		if issues.Err() == nil {
-			r.program, err = env.Program(ast)
-			return r, err
+			return env.Program(ast)
 		}
 		more := false
 		for _, issue := range issues.Errors() {
@@ -69,7 +80,7 @@ func newRule(match, path string) (rule, error) {
 			}
 		}
 		if !more {
-			return r, fmt.Errorf("routing rule %q: %w", r.match, issues.Err())
+			return nil, issues.Err()
 		}
 	}
 }
@@ -79,7 +90,7 @@ func newRule(match, path string) (rule, error) {
 // the rules after it are not asked.
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/subscription.go findMatchingRoute.
-func (s *subscription) route(event map[string]any) (path string, ok bool, err error) {
+func (s *subscription) route(event any) (path string, ok bool, err error) {
 	for _, r := range s.rules {
 		if r.program == nil {
 			return r.path, true, nil
@@ -114,11 +125,9 @@ func (s *subscription) reclaimAfter(read time.Time) time.Time {
 func (w *backend) declared(a *app, protocol world.Protocol) ([]*subscription, error) {
 	var subs []*subscription
 	for _, r := range a.resources.Subscriptions {
-		if r.BulkSubscribe.Enabled {
-			return nil, notSimulated(r.Place.String(), "bulkSubscribe")
-		}
 		s := &subscription{component: r.PubSub, topic: r.Topic, deadLetter: r.DeadLetterTopic,
-			rawPayload: r.Metadata["rawPayload"], kind: "declarative"}
+			rawPayload: r.Metadata["rawPayload"], kind: "declarative",
+			bulk: newBulk(r.BulkSubscribe.Enabled, r.BulkSubscribe.MaxMessagesCount, r.BulkSubscribe.MaxAwaitDurationMs)}
 		for _, rr := range r.Rules {
 			rule, err := newRule(rr.Match, rr.Path)
 			if err != nil {
@@ -131,13 +140,4 @@ func (w *backend) declared(a *app, protocol world.Protocol) ([]*subscription, er
 		}
 	}
 	return subs, nil
-}
-
-// notSimulated is the refusal of what the fake does not do: a fake that
-// passes over it in silence would be believed.
-func notSimulated(where, what string) error {
-	if where != "" {
-		where += ": "
-	}
-	return fmt.Errorf("%s%s is not simulated by the fake; run this on real Dapr (harness.Start), or leave it out of the fake's resources", where, what)
 }

@@ -246,7 +246,7 @@ func (b *backend) Sidecar(_ context.Context, app string) (_ world.Sidecar, err e
 		api, err := proxy.NewAPI(proxy.APIConfig{AppID: app, Recorder: b.recorder, NewID: b.newID,
 			Envelope: func(ctx context.Context, pubsub, topic, id string) ([]byte, error) {
 				return envelope(ctx, b.dbs.of(pubsub), topic, id)
-			}})
+			}, Faults: &b.faults, Published: b.published, Subscribed: b.streaming})
 		if err != nil {
 			return nil, err
 		}
@@ -324,10 +324,22 @@ func (b *backend) subscribed(m metadata, app string, p world.Protocol) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range m.subscriptions(app, p) {
-		if !b.known[s] {
-			b.known[s] = true
-			b.recorder.Subscribe(s, journal.Daprd)
-		}
+		b.learn(s)
+	}
+}
+
+// streaming tells the journal of a streaming subscription that daprd took.
+func (b *backend) streaming(s world.Subscription) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.learn(s)
+}
+
+// learn keeps a subscription, and tells the journal of it once. The lock is held.
+func (b *backend) learn(s world.Subscription) {
+	if !b.known[s] {
+		b.known[s] = true
+		b.recorder.Subscribe(s, journal.Daprd)
 	}
 }
 

@@ -174,7 +174,11 @@ var kinds = map[string]string{"DECLARATIVE": "declarative", "PROGRAMMATIC": "pro
 func (m metadata) subscriptions(app string, p world.Protocol) []world.Subscription {
 	var all []world.Subscription
 	for _, s := range m.Subscriptions {
-		all = append(all, world.Subscription{App: app, PubSub: s.PubSub, Topic: s.Topic, DeadLetterTopic: s.DeadLetterTopic, Protocol: p, Kind: kinds[s.Type]})
+		by := p
+		if s.Type == "STREAMING" {
+			by = "stream"
+		}
+		all = append(all, world.Subscription{App: app, PubSub: s.PubSub, Topic: s.Topic, DeadLetterTopic: s.DeadLetterTopic, Protocol: by, Kind: kinds[s.Type]})
 	}
 	return all
 }

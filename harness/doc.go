@@ -101,8 +101,9 @@
 //
 //   - Where this process runs in a container and that whole container is killed,
 //     the watchdog dies with it: the containers stay, labelled dev.eventproof.run.
-//   - Calls of a streaming subscription pass the proxies unrecorded: the journal
-//     holds what Redis knows of its events, and no delivery.
+//   - A streaming subscription cannot be opened in an app's start function, but
+//     in a goroutine of it or later: daprd is started when that has returned.
+//   - Redeliver does not repeat deliveries of a streaming subscription.
 //   - Events without a CloudEvents id (raw payloads) are settled like others, and
 //     what Redis knows of them is not told, because they have no name.
 //

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/eventproof/eventproof/fakes/faults"
 	"github.com/eventproof/eventproof/fakes/world"
 )
 
@@ -27,6 +28,12 @@ type APIConfig struct {
 	// Envelope reads back what daprd wrote to the broker. Without it, or where
 	// it fails, a publish is recorded without data.
 	Envelope func(ctx context.Context, pubsub, topic, id string) ([]byte, error)
+	// Faults strike the deliveries of streaming subscriptions; nil: none.
+	Faults *faults.Armed
+	// Published is as in [AppConfig], for those deliveries. Default: [API.Await].
+	Published func(ctx context.Context, pubsub, topic, id string)
+	// Subscribed, if set, is told of each streaming subscription that daprd took.
+	Subscribed func(world.Subscription)
 }
 
 // API stands between one app and the API of its daprd, gRPC and HTTP. It
@@ -82,6 +89,15 @@ func NewAPI(cfg APIConfig) (*API, error) {
 		return nil, errors.New("proxy: APIConfig.NewID is nil")
 	}
 	a := &API{cfg: cfg, set: make(chan struct{})}
+	if a.cfg.Faults == nil {
+		a.cfg.Faults = new(faults.Armed)
+	}
+	if a.cfg.Subscribed == nil {
+		a.cfg.Subscribed = func(world.Subscription) {}
+	}
+	if a.cfg.Published == nil {
+		a.cfg.Published = a.Await
+	}
 	var err error
 	if a.grpcAt, err = listenTracked(); err != nil {
 		return nil, fmt.Errorf("proxy: listen for the app: %w", err)

@@ -26,6 +26,8 @@ func (a *API) serveGRPC(_ any, stream grpc.ServerStream) error {
 		return a.publishGRPC(stream, method, u, a.readPublish)
 	case runtimev1pb.Dapr_BulkPublishEventAlpha1_FullMethodName, runtimev1pb.Dapr_BulkPublishEvent_FullMethodName:
 		return a.publishGRPC(stream, method, u, a.readBulkPublish)
+	case runtimev1pb.Dapr_SubscribeTopicEventsAlpha1_FullMethodName:
+		return a.streamGRPC(stream, method, u)
 	}
 	return forward(stream, method, u.conn)
 }

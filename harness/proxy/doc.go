@@ -54,6 +54,13 @@
 //
 // The entries of a bulk delivery are recorded one by one.
 //
+// A streaming subscription (SubscribeTopicEventsAlpha1) passes the API, message
+// by message. Its events are recorded as delivered, protocol stream, and the app's
+// answers as answered, found by CloudEvents id as daprd does; what is open when the
+// stream ends is [journal.NoAnswer]. LoseAnswer and FailDelivery break the stream:
+// the app sees Unavailable, daprd that its client is gone. Redeliver does not
+// repeat such deliveries.
+//
 // # Publishing
 //
 // A publish that daprd took is recorded (published) before the app hears of it,
@@ -97,7 +104,7 @@
 //     alpha method only for Unimplemented. Recorded is what daprd said.
 //   - A publish that ended because the app hung up is publish-failed, though
 //     daprd may have taken it.
-//   - Streaming subscriptions (SubscribeTopicEventsAlpha1) pass and are not
-//     recorded.
+//   - That daprd gives up on a streamed event at the inbound policy's timeout
+//     cannot be seen: it is recorded by the same clock here.
 //   - Handled deliveries are kept in memory, to be repeated.
 package proxy

@@ -97,6 +97,13 @@ func onward(ctx context.Context) (context.Context, []grpc.CallOption) {
 
 // forward passes a call of any kind, messages one by one, as they come.
 func forward(stream grpc.ServerStream, method string, conn *grpc.ClientConn) error {
+	pass := func([]byte) error { return nil }
+	return forwardWatched(stream, method, conn, pass, pass)
+}
+
+// forwardWatched shows each message of either direction before it is passed. An
+// error ends the call with it, for the caller, and breaks the call that went on.
+func forwardWatched(stream grpc.ServerStream, method string, conn *grpc.ClientConn, up, down func([]byte) error) error {
 	ctx, opts := onward(stream.Context())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -104,6 +111,7 @@ func forward(stream grpc.ServerStream, method string, conn *grpc.ClientConn) err
 	if err != nil {
 		return err
 	}
+	stopped := make(chan error, 1)
 	go func() {
 		for {
 			var f frame
@@ -112,6 +120,11 @@ func forward(stream grpc.ServerStream, method string, conn *grpc.ClientConn) err
 				_ = out.CloseSend() // its error comes out of RecvMsg too
 				return
 			case err != nil:
+				cancel()
+				return
+			}
+			if err := up(f.payload); err != nil {
+				stopped <- err
 				cancel()
 				return
 			}
@@ -129,10 +142,18 @@ func forward(stream grpc.ServerStream, method string, conn *grpc.ClientConn) err
 	for {
 		var f frame
 		if err := out.RecvMsg(&f); err != nil {
+			select {
+			case err := <-stopped:
+				return err
+			default:
+			}
 			stream.SetTrailer(out.Trailer())
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
+			return err
+		}
+		if err := down(f.payload); err != nil {
 			return err
 		}
 		if err := stream.SendMsg(&f); err != nil {
