@@ -48,7 +48,8 @@ func sameSchema(a, b *Node, root bool) bool {
 	}
 	says := func(n *Node) (all []Member) {
 		for _, m := range n.Members {
-			if !annotations[m.Name] && !strings.HasPrefix(m.Name, "x-") && !(root && (m.Name == "$id" || m.Name == "id" || m.Name == "$schema")) {
+			names := root && (m.Name == "$id" || m.Name == "id" || m.Name == "$schema") // the draft is compared apart
+			if !annotations[m.Name] && !strings.HasPrefix(m.Name, "x-") && !names {
 				all = append(all, m)
 			}
 		}
