@@ -11,7 +11,8 @@ GO ?= go
 MODULES := . examples harness/images
 # The race detector needs a C compiler.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
-TESTFLAGS ?= -shuffle=on $(RACE)
+# The cases on real Dapr wait for its clocks: some seven minutes.
+TESTFLAGS ?= -shuffle=on -timeout=30m $(RACE)
 FUZZTIME ?= 5m
 
 .PHONY: help demo test short corpus contained images lint fmt tidy fuzz bench golden
@@ -55,12 +56,13 @@ corpus: ## what takes too long under the race detector, on the public schemas of
 	@$(GO) test -count=1 ./contract/compat
 	@$(GO) test -count=1 -v -run '^TestWebhooks$$' ./contract/gate | grep -v '^===\|^---'
 
+# The long plays wait for Dapr's clocks and add nothing here: make test runs them.
 contained: ## the harness's tests with the test process itself in a container beside the engine (Docker on Linux)
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"; docker rmi -f eventproof/contained:test >/dev/null 2>&1 || true' EXIT; mkdir -m 1777 "$$dir/tmp"; \
 	for package in harness harness/conformance; do CGO_ENABLED=0 $(GO) test -c -o "$$dir/$$(basename $$package).test" ./$$package; done; \
 	tar -C "$$dir" -c . | docker import - eventproof/contained:test >/dev/null; \
 	for test in harness conformance; do \
-		echo "== $$test"; docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -e EVENTPROOF_REAL=required eventproof/contained:test /$$test.test; \
+		echo "== $$test"; docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -e EVENTPROOF_REAL=required eventproof/contained:test /$$test.test -test.skip 'OnRealDapr$$'; \
 	done
 
 images: ## build the daprd and redis images for a machine that cannot pull them (about 4 minutes the first time)
