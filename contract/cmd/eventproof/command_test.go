@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -53,16 +52,7 @@ func inDirectory(t *testing.T) {
 
 // Each command line with its exit code and all that it prints.
 func TestCommandLine(t *testing.T) {
-	testdata, err := filepath.Abs("testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		name, reason string
-		args         string
-		stdin        string
-		want         int
-	}{
+	commandLines(t, inDirectory, []commandLine{
 		{"no-command", "help", "", "", exitClean},
 		{"help-validate", "help teaches", "help validate", "", exitClean},
 		{"help-init", "help teaches", "help init", "", exitClean},
@@ -86,30 +76,7 @@ func TestCommandLine(t *testing.T) {
 		{"validate-json-clean", "findings is an empty array", "validate contracts --json", "", exitClean},
 		{"init-again", "never overwrites", "init", "", exitClean},
 		{"init-two", "one directory", "init a b", "", exitError},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			inDirectory(t)
-			var stdout, stderr bytes.Buffer
-			got := run(strings.Fields(tt.args), strings.NewReader(tt.stdin), &stdout, &stderr)
-			if got != tt.want {
-				t.Errorf("exit code %d, want %d: %s", got, tt.want, tt.reason)
-			}
-			text := fmt.Sprintf("$ eventproof %s\n%s-- stderr\n%s-- exit %d\n", tt.args, &stdout, &stderr, got)
-			file := filepath.Join(testdata, tt.name+".golden")
-			if *update {
-				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatalf("%v (go test -update writes it)", err)
-			}
-			if diff := cmp.Diff(string(want), text); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
-			}
-		})
-	}
+	})
 }
 
 func TestVersion(t *testing.T) {
