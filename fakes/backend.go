@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/google/uuid"
 
 	"github.com/eventproof/eventproof/contract/journal"
@@ -55,6 +56,15 @@ type app struct {
 	stopping    []*stream      // that have ended, and of which a delivery has not
 	joining     int            // streams that are asked for and have not begun
 	protocol    world.Protocol // that subscribed was read with
+
+	// Of a sidecar that is run as a process: see Host.
+	process      *process
+	declared     []*subscription // by its resources, whether they stand or not
+	programmatic []*subscription // that the app asked for; nil: it was not asked yet
+	ending       bool            // it subscribes to nothing any more
+	dead         bool            // it was killed
+	connection   *runtime.AppConnectionProperties
+	extended     map[string]string // that was set beside its metadata
 }
 
 // component is a pubsub component as this app's sidecar has it.
@@ -133,30 +143,38 @@ func (w *backend) app(id string) *app {
 	if a != nil {
 		return a
 	}
-	a = &app{id: id, resources: w.recorder.Resources().For(id), components: make(map[string]component), busy: make(map[string]int)}
-	clocks := w.recorder.Config().Clocks
-	add := func(c resources.Component, settings resources.RedisSettings) {
-		known := component{Component: c, processingTimeout: settings.ProcessingTimeout, redeliverInterval: settings.RedeliverInterval,
-			concurrency: max(settings.Concurrency, 1), redis: redisOf(c)}
-		if clocks.ProcessingTimeout != 0 {
-			known.processingTimeout = clocks.ProcessingTimeout
-		}
-		if clocks.RedeliverInterval != 0 {
-			known.redeliverInterval = clocks.RedeliverInterval
-		}
-		a.components[c.Name] = known
-	}
-	for _, c := range a.resources.PubSubs() {
-		add(c, c.Redis())
-	}
+	a = w.newApp(id, w.recorder.Resources())
 	for _, name := range w.pubsubs() {
 		if _, ok := a.components[name]; !ok && !w.definedElsewhere(name) {
-			c := resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"}
-			add(c, c.Redis())
+			a.add(w, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
 		}
 	}
 	w.apps[id] = a
 	return a
+}
+
+// newApp makes an app's place with what the set has for it.
+func (w *backend) newApp(id string, set *resources.Set) *app {
+	a := &app{id: id, resources: set.For(id), components: make(map[string]component), busy: make(map[string]int)}
+	for _, c := range a.resources.PubSubs() {
+		a.add(w, c)
+	}
+	return a
+}
+
+// add makes a component of the app's sidecar.
+func (a *app) add(w *backend, c resources.Component) {
+	settings := c.Redis()
+	known := component{Component: c, processingTimeout: settings.ProcessingTimeout, redeliverInterval: settings.RedeliverInterval,
+		concurrency: max(settings.Concurrency, 1), redis: redisOf(c)}
+	clocks := w.recorder.Config().Clocks
+	if clocks.ProcessingTimeout != 0 {
+		known.processingTimeout = clocks.ProcessingTimeout
+	}
+	if clocks.RedeliverInterval != 0 {
+		known.redeliverInterval = clocks.RedeliverInterval
+	}
+	a.components[c.Name] = known
 }
 
 // redisOf says which Redis a component uses: that of its redisHost and redisDB

@@ -39,6 +39,8 @@ type incarnation struct {
 	http      http.RoundTripper // ProtocolHTTP
 	closeIdle func()
 	conn      *grpc.ClientConn // ProtocolGRPC
+
+	health *appHealth // nil: it is taken to be well
 }
 
 func newIncarnation(e world.Endpoint) (*incarnation, error) {
@@ -77,6 +79,9 @@ func (i *incarnation) end() error {
 // call gives the event to the app, once. A call that the sidecar cannot even
 // make leaves d.seq 0.
 func (i *incarnation) call(d *delivery) outcome {
+	if err := i.health.refuses(); err != nil {
+		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
+	}
 	call, err := i.prepare(d)
 	if err != nil {
 		return outcome{kind: failed, answer: journal.NoAnswer, code: codeOf(err), grpc: i.conn != nil, note: err.Error()}

@@ -120,7 +120,7 @@ func (d *delivery) begin() {
 			d.pending.queued--
 			d.pending.read = d.taken // daprd's workers would not have let it wait: see reclaim
 			d.sub.app.busy[d.sub.component]++
-			d.unread = d.sub.stream.takes()
+			d.unread = d.sub.takes()
 		}
 	}
 }
@@ -258,6 +258,13 @@ func (d *delivery) finish() {
 		d.world.again--
 		return
 	}
+	if d.sub.app.dead {
+		d.sub.app.busy[d.sub.component]--
+		d.outcome.note = "the sidecar was killed"
+		d.stay()
+		return
+	}
+	d.tally()
 	// DROP is dead-lettered inside the policy, which tries again where that
 	// fails; only what comes after the policy is bound to processingTimeout.
 	if d.outcome.kind == refused && d.sub.deadLetter != "" && !d.deadLetter() {
@@ -278,7 +285,7 @@ func (d *delivery) finish() {
 	}
 	d.sub.app.busy[d.sub.component]--
 	if !d.unread {
-		defer d.sub.stream.lets(d.world)
+		defer d.world.lets(d.sub)
 	}
 	switch d.outcome.kind {
 	case handled:
@@ -305,11 +312,36 @@ func (d *delivery) finish() {
 		d.stay()
 	case unusable, failed, barred:
 		if d.expiredAtBroker() || !d.deadLetter() {
+			d.tallyEnd("retry")
 			d.stay()
 			return
 		}
+		d.tallyEnd("drop")
 		d.world.acknowledge(d)
 	}
+}
+
+// tally counts, in the sidecar's metrics, what an attempt came to.
+func (d *delivery) tally() {
+	process, status := "", ""
+	switch d.outcome.kind {
+	case handled:
+		process, status = "success", "success"
+	case refused, unrouted:
+		process, status = "drop", "success"
+	case forgotten, overdue:
+		process, status = "drop", "drop"
+	case failed:
+		process, status = "retry", "retry"
+	default:
+		return
+	}
+	d.sub.app.counters().ingress(d.sub.component, d.sub.topic, process, status)
+}
+
+// tallyEnd counts what a message that failed comes to: a dead letter or not.
+func (d *delivery) tallyEnd(process string) {
+	d.sub.app.counters().ingress(d.sub.component, d.sub.topic, process, process)
 }
 
 // expiredAtBroker reports whether the component's own timeout of this message

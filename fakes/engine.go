@@ -23,6 +23,8 @@ type engine struct {
 	timer   *time.Timer
 	timerAt time.Time
 
+	concurrent bool // calls run beside each other, as in a sidecar that is run as a process
+
 	soon    bool // a start is asked for: see startSoon
 	open    int  // calls of apps that have not returned
 	stalled int  // of these, calls that were given up waiting for: see patience
@@ -120,7 +122,7 @@ func (e *engine) tick() {
 // start lets the next delivery begin, if one may. This is where the order of
 // the world is decided.
 func (e *engine) start() {
-	for !e.closed && e.open == e.stalled {
+	for !e.closed && (e.concurrent || e.open == e.stalled) {
 		i := e.choose()
 		if i < 0 {
 			return
@@ -149,7 +151,7 @@ func (e *engine) start() {
 // that a test which sends ten events has sent them all before the first is
 // delivered, each time it runs. The lock is held.
 func (e *engine) startSoon() {
-	if e.soon || e.open > e.stalled {
+	if e.soon || (!e.concurrent && e.open > e.stalled) {
 		return // start is called when the call ends
 	}
 	e.soon = true

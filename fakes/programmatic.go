@@ -18,18 +18,10 @@ import (
 	"github.com/eventproof/eventproof/fakes/world"
 )
 
-// subscriptions are all that the app's sidecar reads: those the app asks for,
-// then those of its resources that the app did not ask for itself.
-//
-// Source: dapr v1.16.0 pkg/runtime/compstore/subscriptions.go.
+// subscriptions are all that the app's sidecar reads. What daprd would log and do
+// without is an error: the app would wait for ever.
 func (w *backend) subscriptions(ctx context.Context, a *app, i *incarnation) ([]*subscription, error) {
-	var programmatic []*subscription
-	var err error
-	if i.protocol == world.ProtocolGRPC {
-		programmatic, err = askGRPC(ctx, i)
-	} else {
-		programmatic, err = askHTTP(ctx, a, i)
-	}
+	programmatic, err := w.ask(ctx, a, i)
 	if err != nil {
 		return nil, fmt.Errorf("read the app's subscriptions: %w", err)
 	}
@@ -37,27 +29,44 @@ func (w *backend) subscriptions(ctx context.Context, a *app, i *incarnation) ([]
 	if err != nil {
 		return nil, err
 	}
+	subs, ignored := a.merge(programmatic, declared)
+	return subs, errors.Join(ignored...)
+}
+
+// ask has the app say what it subscribes to.
+func (w *backend) ask(ctx context.Context, a *app, i *incarnation) ([]*subscription, error) {
+	if i.protocol == world.ProtocolGRPC {
+		return askGRPC(ctx, i)
+	}
+	return askHTTP(ctx, a, i)
+}
+
+// merge puts those together that the app asks for and those of its resources that
+// it did not ask for itself; ignored is what the sidecar cannot subscribe to.
+//
+// Source: dapr v1.16.0 pkg/runtime/compstore/subscriptions.go.
+func (a *app) merge(programmatic, declared []*subscription) (subs []*subscription, ignored []error) {
 	type key struct{ component, topic string }
-	var subs []*subscription
 	taken := make(map[key]bool)
+	programmatic = slices.Clone(programmatic)
 	slices.Reverse(programmatic) // of two to one topic the app's last stands
-	for _, s := range append(programmatic, declared...) {
+	for _, s := range append(slices.Clip(programmatic), declared...) {
 		if taken[key{s.component, s.topic}] {
 			continue
 		}
 		taken[key{s.component, s.topic}] = true
 		c, ok := a.components[s.component]
-		if !ok {
-			// daprd logs it and does without: the app would wait for ever.
-			return nil, fmt.Errorf("the app subscribes to topic %s of pubsub %q, which is not defined for it", s.topic, s.component)
+		switch {
+		case !ok:
+			ignored = append(ignored, fmt.Errorf("the app subscribes to topic %s of pubsub %q, which is not defined for it", s.topic, s.component))
+		case !c.MaySubscribe(a.id, s.topic):
+			ignored = append(ignored, fmt.Errorf("subscription to topic '%s' on pubsub '%s' is not allowed", s.topic, s.component))
+		default:
+			subs = append(subs, s)
 		}
-		if !c.MaySubscribe(a.id, s.topic) {
-			return nil, fmt.Errorf("subscription to topic '%s' on pubsub '%s' is not allowed", s.topic, s.component)
-		}
-		subs = append(subs, s)
 	}
 	slices.SortStableFunc(subs, func(a, b *subscription) int { return slices.Index(programmatic, b) - slices.Index(programmatic, a) })
-	return subs, nil
+	return subs, ignored
 }
 
 // askTimeout is how long an app may take to state its subscriptions.
@@ -113,7 +122,7 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 	var subs []*subscription
 	for _, item := range items {
 		s := &subscription{component: item.PubSubName, topic: item.Topic, deadLetter: item.DeadLetterTopic,
-			rawPayload: item.Metadata["rawPayload"], kind: "programmatic",
+			metadata: item.Metadata, rawPayload: item.Metadata["rawPayload"], kind: "programmatic",
 			bulk: newBulk(item.BulkSubscribe.Enabled, int(item.BulkSubscribe.MaxMessagesCount), int(item.BulkSubscribe.MaxAwaitDurationMs))}
 		for _, ask := range item.Routes.Rules {
 			rule, err := newRule(ask.Match, ask.Path)
@@ -151,7 +160,7 @@ func askGRPC(ctx context.Context, i *incarnation) ([]*subscription, error) {
 	var subs []*subscription
 	for _, item := range response.GetSubscriptions() {
 		s := &subscription{component: item.GetPubsubName(), topic: item.GetTopic(), deadLetter: item.GetDeadLetterTopic(),
-			rawPayload: item.GetMetadata()["rawPayload"], kind: "programmatic",
+			metadata: item.GetMetadata(), rawPayload: item.GetMetadata()["rawPayload"], kind: "programmatic",
 			bulk: newBulk(item.GetBulkSubscribe().GetEnabled(), int(item.GetBulkSubscribe().GetMaxMessagesCount()), int(item.GetBulkSubscribe().GetMaxAwaitDurationMs()))}
 		for _, ask := range item.GetRoutes().GetRules() {
 			rule, err := newRule(ask.GetMatch(), ask.GetPath())

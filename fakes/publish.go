@@ -85,6 +85,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
+	a.counters().egress(p.pubsub, p.topic, true)
 	w.append(topicKey{a.components[p.pubsub].redis, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, depth: w.depthUnder(seq)})
 	w.engine.startSoon()
 	w.engine.wake()

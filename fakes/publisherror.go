@@ -82,18 +82,24 @@ func bulkSeparator(doing string) string {
 }
 
 // grpc is the error as daprd's gRPC API gives it.
-func (e *publishError) grpc() error {
+func (e *publishError) grpc() error { return e }
+
+// GRPCStatus is how gRPC reads an error.
+func (e *publishError) GRPCStatus() *status.Status {
 	info := &errdetails.ErrorInfo{Reason: e.reason, Domain: "dapr.io", Metadata: e.metadata}
 	details := []protoadapt.MessageV1{info}
 	if e.resource != "" {
 		details = []protoadapt.MessageV1{&errdetails.ResourceInfo{ResourceType: "pubsub", ResourceName: e.resource, Description: e.message}, info}
 	}
-	s, err := status.New(e.code, e.message).WithDetails(details...)
-	if err != nil {
-		return status.Error(e.code, e.message)
+	plain := status.New(e.code, e.message)
+	if s, err := plain.WithDetails(details...); err == nil {
+		return s
 	}
-	return s.Err()
+	return plain
 }
+
+// errorCode implements [coded].
+func (e *publishError) errorCode() (string, bool) { return e.tag, true }
 
 // body is the error as daprd's HTTP API gives it.
 func (e *publishError) body() any {

@@ -3,8 +3,6 @@ package fakes
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc/codes"
@@ -45,33 +43,6 @@ func (d *daprServer) BulkPublishEventAlpha1(ctx context.Context, in *runtime.Bul
 // on Unimplemented: its PublishEvents fails on 1.16, and so it does here.
 func (d *daprServer) BulkPublishEvent(context.Context, *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
 	return nil, status.Error(codes.Unknown, "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found")
-}
-
-// GetMetadata tells what a client may look for before it begins.
-func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (*runtime.GetMetadataResponse, error) {
-	w, a := d.sidecar.world, d.sidecar.app
-	w.engine.mu.Lock()
-	defer w.engine.mu.Unlock()
-	out := &runtime.GetMetadataResponse{Id: a.id, RuntimeVersion: "1.16.0"}
-	for _, name := range slices.Sorted(maps.Keys(a.components)) {
-		c := a.components[name]
-		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version})
-	}
-	for _, s := range a.subscriptions() {
-		sub := &runtime.PubsubSubscription{PubsubName: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
-			Rules: &runtime.PubsubSubscriptionRules{}, Type: runtime.PubsubSubscriptionType_PROGRAMMATIC}
-		switch s.kind {
-		case "declarative":
-			sub.Type = runtime.PubsubSubscriptionType_DECLARATIVE
-		case "streaming":
-			sub.Type = runtime.PubsubSubscriptionType_STREAMING
-		}
-		for _, r := range s.rules {
-			sub.Rules.Rules = append(sub.Rules.Rules, &runtime.PubsubSubscriptionRule{Match: r.match, Path: r.path})
-		}
-		out.Subscriptions = append(out.Subscriptions, sub)
-	}
-	return out, nil
 }
 
 // cause is the delivery in whose course a call is made.

@@ -5,16 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
 
-// httpAPI is Dapr's HTTP API: publish, health, metadata.
+// httpAPI is Dapr's HTTP API: publish, health, metadata, shutdown.
 //
 // Source: dapr v1.16.0 pkg/api/http.
 func (s *sidecar) httpAPI() http.Handler {
@@ -23,10 +21,11 @@ func (s *sidecar) httpAPI() http.Handler {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
 		r.MethodFunc(method, "/v1.0-alpha1/publish/bulk/{pubsub}/*", s.serveBulk)
 	}
-	empty := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
-	r.Get("/v1.0/healthz", empty)
-	r.Get("/v1.0/healthz/outbound", empty)
+	r.Get("/v1.0/healthz", s.serveHealth)
+	r.Get("/v1.0/healthz/outbound", s.serveOutboundHealth)
 	r.Get("/v1.0/metadata", s.serveMetadata)
+	r.Put("/v1.0/metadata/{key}", s.servePutMetadata)
+	r.Post("/v1.0/shutdown", s.serveShutdown)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("%s %s is not simulated by the fake", r.Method, r.URL.Path), http.StatusNotImplemented)
 	})
@@ -110,47 +109,6 @@ func eventBytes(event any, contentType string) ([]byte, error) {
 		return json.Marshal(event)
 	}
 	return nil, fmt.Errorf("error: mismatch between contentType and event")
-}
-
-func (s *sidecar) serveMetadata(w http.ResponseWriter, _ *http.Request) {
-	type component struct {
-		Name         string   `json:"name"`
-		Type         string   `json:"type"`
-		Version      string   `json:"version"`
-		Capabilities []string `json:"capabilities"`
-	}
-	type rule struct {
-		Match string `json:"match,omitempty"`
-		Path  string `json:"path,omitempty"`
-	}
-	type subscription struct {
-		PubSub     string `json:"pubsubname"`
-		Topic      string `json:"topic"`
-		Rules      []rule `json:"rules,omitempty"`
-		DeadLetter string `json:"deadLetterTopic"`
-		Type       string `json:"type"`
-	}
-	out := struct {
-		ID            string         `json:"id"`
-		Version       string         `json:"runtimeVersion"`
-		Components    []component    `json:"components"`
-		Subscriptions []subscription `json:"subscriptions"`
-	}{ID: s.app.id, Version: "1.16.0", Components: []component{}}
-	s.world.engine.mu.Lock()
-	for _, name := range slices.Sorted(maps.Keys(s.app.components)) {
-		c := s.app.components[name]
-		out.Components = append(out.Components, component{c.Name, c.Type, c.Version, []string{}})
-	}
-	for _, sub := range s.app.subscriptions() {
-		listed := subscription{PubSub: sub.component, Topic: sub.topic, DeadLetter: sub.deadLetter, Type: strings.ToUpper(sub.kind)}
-		for _, r := range sub.rules {
-			listed.Rules = append(listed.Rules, rule{r.match, r.path})
-		}
-		out.Subscriptions = append(out.Subscriptions, listed)
-	}
-	s.world.engine.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(out)
 }
 
 // queryMetadata is the publish metadata of an HTTP call: metadata.<name>=value.

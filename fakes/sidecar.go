@@ -42,7 +42,11 @@ type sidecar struct {
 }
 
 func newSidecar(w *backend, a *app) *sidecar {
-	s := &sidecar{world: w, app: a, server: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage)), memory: bufconn.Listen(1 << 20)}
+	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage)}
+	if a.process != nil {
+		options = append(options, grpc.ChainUnaryInterceptor(a.process.metrics.unary))
+	}
+	s := &sidecar{world: w, app: a, server: grpc.NewServer(options...), memory: bufconn.Listen(1 << 20)}
 	runtime.RegisterDaprServer(s.server, &daprServer{sidecar: s})
 	s.serve(func() error { return s.server.Serve(s.memory) })
 	// The connection is made at the first call.

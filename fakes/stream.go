@@ -37,8 +37,6 @@ type stream struct {
 	// expecting has the delivery of each CloudEvents id that waits for an answer:
 	// of two with one id only the later, as daprd keeps it.
 	expecting map[string]chan *runtime.SubscribeTopicEventsRequestProcessedAlpha1
-	holding   int  // deliveries whose policy has not ended
-	held      bool // it had such deliveries when it ended
 }
 
 // SubscribeTopicEventsAlpha1 is a streaming subscription, from its initial
@@ -107,6 +105,9 @@ func (s *sidecar) subscribe(server runtime.Dapr_SubscribeTopicEventsAlpha1Server
 	if w.engine.closed {
 		return nil, status.Error(codes.Unavailable, "the world is closed")
 	}
+	if a.ending {
+		return nil, badMetadata("", nil, errors.New("subscriber is closed")).grpc()
+	}
 	c, ok := a.components[in.GetPubsubName()]
 	if !ok {
 		return nil, notFound(in.GetPubsubName(), nil).grpc()
@@ -117,7 +118,7 @@ func (s *sidecar) subscribe(server runtime.Dapr_SubscribeTopicEventsAlpha1Server
 	st := &stream{server: server, sending: make(chan struct{}, 1), closed: make(chan struct{}), broken: make(chan error, 1),
 		expecting: make(map[string]chan *runtime.SubscribeTopicEventsRequestProcessedAlpha1)}
 	st.sub = &subscription{component: c.Name, topic: in.GetTopic(), deadLetter: in.GetDeadLetterTopic(), rules: []rule{{path: "/"}},
-		rawPayload: in.GetMetadata()["rawPayload"], kind: "streaming", stream: st}
+		metadata: in.GetMetadata(), rawPayload: in.GetMetadata()["rawPayload"], kind: "streaming", stream: st}
 	w.begin(a, st.sub, protocolStream, time.Now())
 	a.streams = append(a.streams, st)
 	w.engine.startSoon()
@@ -175,58 +176,25 @@ func (st *stream) end(w *backend) {
 	st.ended = true
 	close(st.closed)
 	a.streams = slices.DeleteFunc(a.streams, func(other *stream) bool { return other == st })
+	if st.sub.closed { // the sidecar itself ends, see unsubscribe
+		return
+	}
 	a.stopping = append(a.stopping, st)
-	st.held = st.holding > 0
-	st.mayStop(w)
+	w.stop(st.sub, func() {
+		a.stopping = slices.DeleteFunc(a.stopping, func(other *stream) bool { return other == st })
+	})
 	w.engine.wake()
-}
-
-// afterLast is how long daprd waits after the last delivery of a stream, for
-// the result to reach the broker.
-//
-// Source: dapr v1.16.0 pkg/runtime/subscription/subscription.go Stop.
-const afterLast = 400 * time.Millisecond
-
-// mayStop ends the subscription once the stream has ended and its deliveries
-// have. The lock is held.
-func (st *stream) mayStop(w *backend) {
-	if !st.ended || st.holding > 0 {
-		return
-	}
-	stop := func() {
-		st.sub.app.stopping = slices.DeleteFunc(st.sub.app.stopping, func(other *stream) bool { return other == st })
-		w.leave(st.sub)
-		w.engine.wake()
-	}
-	if !st.held {
-		stop()
-		return
-	}
-	w.engine.at(time.Now().Add(afterLast), stop)
 }
 
 // changesStreams reports whether a stream of the app is about to end or to
 // begin: nothing but a moment is between it and that.
 func (a *app) changesStreams() bool {
 	for _, st := range a.stopping {
-		if st.holding > 0 {
+		if st.sub.holding > 0 {
 			return false
 		}
 	}
 	return len(a.stopping) > 0 || a.joining > 0
-}
-
-// takes counts a delivery that a worker begins with. Once the stream has ended
-// daprd's subscription still reads, until its last delivery has ended, but takes
-// nothing: what it reads stays pending. The lock is held.
-func (st *stream) takes() (closed bool) {
-	if st == nil {
-		return false
-	}
-	if !st.ended {
-		st.holding++
-	}
-	return st.ended
 }
 
 // breakOff breaks the app's connection in this stream: a fault that keeps an
@@ -236,18 +204,15 @@ func (st *stream) breakOff(w *backend) {
 	if st == nil {
 		return
 	}
-	select {
-	case st.broken <- status.Error(codes.Unavailable, "connection broken by eventproof"):
-	default:
-	}
+	st.finish(status.Error(codes.Unavailable, "connection broken by eventproof"))
 	st.end(w)
 }
 
-// lets counts one whose policy has ended. The lock is held.
-func (st *stream) lets(w *backend) {
-	if st != nil {
-		st.holding--
-		st.mayStop(w)
+// finish has the call of the stream return.
+func (st *stream) finish(with error) {
+	select {
+	case st.broken <- with:
+	default:
 	}
 }
 

@@ -18,7 +18,8 @@ type subscription struct {
 	topic      string
 	deadLetter string
 	rules      []rule
-	rawPayload string  // the metadata text; "true" makes the sidecar wrap raw bytes
+	metadata   map[string]string
+	rawPayload string  // of the metadata; "true" makes the sidecar wrap raw bytes
 	bulk       *bulk   // nil: one by one
 	kind       string  // declarative | programmatic | streaming
 	stream     *stream // of a streaming subscription
@@ -29,6 +30,10 @@ type subscription struct {
 	// concurrency is how many messages are delivered at once: the component's
 	// setting of that name.
 	concurrency int
+	holding     int    // deliveries whose policy has not ended
+	closed      bool   // it takes no more: see stop
+	held        bool   // it had such deliveries when it was closed
+	stopped     func() // once it has left its group
 
 	processingTimeout, redeliverInterval time.Duration
 }
@@ -126,7 +131,7 @@ func (w *backend) declared(a *app, protocol world.Protocol) ([]*subscription, er
 	var subs []*subscription
 	for _, r := range a.resources.Subscriptions {
 		s := &subscription{component: r.PubSub, topic: r.Topic, deadLetter: r.DeadLetterTopic,
-			rawPayload: r.Metadata["rawPayload"], kind: "declarative",
+			metadata: r.Metadata, rawPayload: r.Metadata["rawPayload"], kind: "declarative",
 			bulk: newBulk(r.BulkSubscribe.Enabled, r.BulkSubscribe.MaxMessagesCount, r.BulkSubscribe.MaxAwaitDurationMs)}
 		for _, rr := range r.Rules {
 			rule, err := newRule(rr.Match, rr.Path)
