@@ -61,6 +61,7 @@ type app struct {
 	process      *process
 	declared     []*subscription // by its resources, whether they stand or not
 	programmatic []*subscription // that the app asked for; nil: it was not asked yet
+	configured   bool            // it was asked for its configuration
 	ending       bool            // it subscribes to nothing any more
 	dead         bool            // it was killed
 	connection   *runtime.AppConnectionProperties

@@ -60,7 +60,7 @@ func (s *sidecar) metadata() *runtime.GetMetadataResponse {
 		c := a.components[name]
 		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: []string{}})
 	}
-	for _, sub := range a.subscriptions() {
+	for _, sub := range a.known() {
 		out.Subscriptions = append(out.Subscriptions, sub.listed())
 	}
 	return out
@@ -68,6 +68,31 @@ func (s *sidecar) metadata() *runtime.GetMetadataResponse {
 
 // runtimeVersion is the version that the sidecar says it has.
 const runtimeVersion = "1.16.0"
+
+// known are the subscriptions that the sidecar lists: of its resources, those too
+// that it cannot subscribe to or has not begun with; the app's own to the same topic
+// in their place; and its streams. The lock is held.
+//
+// Source: dapr v1.16.0 pkg/runtime/compstore/subscriptions.go ListTypedSubscriptions.
+func (a *app) known() []*subscription {
+	if a.process == nil {
+		return a.subscriptions()
+	}
+	var all []*subscription
+	for _, s := range slices.Concat(a.declared, a.programmatic) {
+		i := slices.IndexFunc(all, func(before *subscription) bool { return before.component == s.component && before.topic == s.topic })
+		switch {
+		case i < 0:
+			all = append(all, s)
+		case s.kind == "programmatic":
+			all[i] = s
+		}
+	}
+	for _, st := range a.streams {
+		all = append(all, st.sub)
+	}
+	return all
+}
 
 func (s *subscription) listed() *runtime.PubsubSubscription {
 	sub := &runtime.PubsubSubscription{PubsubName: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter, Metadata: s.metadata,

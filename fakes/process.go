@@ -304,7 +304,12 @@ func (p *process) subscribe(ctx context.Context) {
 	w, a := p.host.backend, p.app
 	w.engine.mu.Lock()
 	i, known := a.incarnation, a.programmatic
+	configured := a.configured
+	a.configured = true
 	w.engine.mu.Unlock()
+	if !configured && i.http != nil {
+		i.configure(ctx, p.AppID)
+	}
 	if known == nil && len(a.components) > 0 { // daprd asks once
 		var err error
 		if known, err = w.ask(ctx, a, i); err != nil {
@@ -334,6 +339,24 @@ func (p *process) subscribe(ctx context.Context) {
 	}
 	w.engine.startSoon()
 	w.engine.wake()
+}
+
+// configure is GET /dapr/config, for actors: daprd asks every app for it once, and
+// what it answers does not matter here.
+//
+// Source: dapr v1.16.0 pkg/channel/http/http_channel.go GetAppConfig.
+func (i *incarnation) configure(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://app/dapr/config", http.NoBody)
+	if err != nil {
+		return
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("dapr-app-id", id)
+	if response, err := i.http.RoundTrip(r); err == nil {
+		_ = response.Body.Close()
+	}
 }
 
 // unsubscribe stops the app's subscriptions and, where it is for ever, its streams'
@@ -410,6 +433,7 @@ func (p *process) dead() bool {
 // close ends the APIs, waiting for the calls that are open.
 func (p *process) close(ctx context.Context) error {
 	w := p.host.backend
+	close(p.sidecar.ending)
 	var errs []error
 	for _, shutdown := range p.server {
 		errs = append(errs, shutdown(ctx))

@@ -20,7 +20,7 @@ type publishError struct {
 	status   int               // over HTTP
 	tag      string            // errorCode over HTTP
 	reason   string            // of the google.rpc.ErrorInfo
-	resource string            // of the google.rpc.ResourceInfo; "": none
+	resource *string           // of the google.rpc.ResourceInfo; nil: none
 	metadata map[string]string // of the google.rpc.ErrorInfo
 	message  string
 }
@@ -28,48 +28,48 @@ type publishError struct {
 func (e *publishError) Error() string { return e.message }
 
 func nameEmpty(metadata map[string]string) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_PUBSUB_EMPTY", "DAPR_PUBSUB_NAME_EMPTY", "", metadata, "pubsub name is empty"}
+	return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_PUBSUB_EMPTY", "DAPR_PUBSUB_NAME_EMPTY", new(string), metadata, "pubsub name is empty"}
 }
 
 func notConfigured(pubsub string, metadata map[string]string) *publishError {
-	return &publishError{codes.FailedPrecondition, http.StatusBadRequest, "ERR_PUBSUB_NOT_CONFIGURED", "DAPR_PUBSUB_NOT_CONFIGURED", "", metadata,
+	return &publishError{codes.FailedPrecondition, http.StatusBadRequest, "ERR_PUBSUB_NOT_CONFIGURED", "DAPR_PUBSUB_NOT_CONFIGURED", nil, metadata,
 		fmt.Sprintf("pubsub %s is not configured", pubsub)}
 }
 
 func notFound(pubsub string, metadata map[string]string) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_PUBSUB_NOT_FOUND", "DAPR_PUBSUB_NOT_FOUND", "", metadata,
+	return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_PUBSUB_NOT_FOUND", "DAPR_PUBSUB_NOT_FOUND", nil, metadata,
 		fmt.Sprintf("pubsub %s is not found", pubsub)}
 }
 
 func topicEmpty(pubsub string, metadata map[string]string) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_TOPIC_NAME_EMPTY", "DAPR_PUBSUB_TOPIC_NAME_EMPTY", pubsub, metadata,
+	return &publishError{codes.InvalidArgument, http.StatusNotFound, "ERR_TOPIC_NAME_EMPTY", "DAPR_PUBSUB_TOPIC_NAME_EMPTY", &pubsub, metadata,
 		"topic is empty in pubsub " + pubsub}
 }
 
 func badMetadata(pubsub string, metadata map[string]string, err error) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_REQUEST_METADATA", "DAPR_PUBSUB_METADATA_DESERIALIZATION", pubsub, metadata,
+	return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_REQUEST_METADATA", "DAPR_PUBSUB_METADATA_DESERIALIZATION", &pubsub, metadata,
 		"failed deserializing metadata. Error: " + err.Error()}
 }
 
 func noCloudEvent(pubsub, app string, err error) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusInternalServerError, "ERR_PUBSUB_CLOUD_EVENTS_SER", "DAPR_PUBSUB_CLOUD_EVENT_CREATION", pubsub,
+	return &publishError{codes.InvalidArgument, http.StatusInternalServerError, "ERR_PUBSUB_CLOUD_EVENTS_SER", "DAPR_PUBSUB_CLOUD_EVENT_CREATION", &pubsub,
 		map[string]string{"appID": app, "error": err.Error()}, "cannot create cloudevent"}
 }
 
 func forbidden(pubsub, topic, app string) *publishError {
 	message := fmt.Sprintf("topic %s is not allowed for app id %s", topic, app)
-	return &publishError{codes.PermissionDenied, http.StatusForbidden, "ERR_PUBSUB_FORBIDDEN", "DAPR_PUBSUB_FORBIDDEN", pubsub,
+	return &publishError{codes.PermissionDenied, http.StatusForbidden, "ERR_PUBSUB_FORBIDDEN", "DAPR_PUBSUB_FORBIDDEN", &pubsub,
 		map[string]string{"topic": topic, "error": message}, message}
 }
 
 func publishFailed(pubsub, topic string, err error) *publishError {
-	return &publishError{codes.Internal, http.StatusInternalServerError, "ERR_PUBSUB_PUBLISH_MESSAGE", "DAPR_PUBSUB_PUBLISH_MESSAGE", pubsub,
+	return &publishError{codes.Internal, http.StatusInternalServerError, "ERR_PUBSUB_PUBLISH_MESSAGE", "DAPR_PUBSUB_PUBLISH_MESSAGE", &pubsub,
 		map[string]string{"topic": topic, "error": err.Error()}, fmt.Sprintf("error when publishing to topic %s in pubsub %s: %s", topic, pubsub, err)}
 }
 
 // badEvents is what is wrong with the events of a bulk call.
 func badEvents(pubsub, topic, app, reason, doing string, err error) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER", reason, pubsub,
+	return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER", reason, &pubsub,
 		map[string]string{"appID": app, "error": err.Error()}, fmt.Sprintf("error %s for topic %s pubsub %s%s%s", doing, topic, pubsub, bulkSeparator(doing), err)}
 }
 
@@ -88,8 +88,8 @@ func (e *publishError) grpc() error { return e }
 func (e *publishError) GRPCStatus() *status.Status {
 	info := &errdetails.ErrorInfo{Reason: e.reason, Domain: "dapr.io", Metadata: e.metadata}
 	details := []protoadapt.MessageV1{info}
-	if e.resource != "" {
-		details = []protoadapt.MessageV1{&errdetails.ResourceInfo{ResourceType: "pubsub", ResourceName: e.resource, Description: e.message}, info}
+	if e.resource != nil {
+		details = []protoadapt.MessageV1{&errdetails.ResourceInfo{ResourceType: "pubsub", ResourceName: *e.resource, Description: e.message}, info}
 	}
 	plain := status.New(e.code, e.message)
 	if s, err := plain.WithDetails(details...); err == nil {
@@ -117,8 +117,8 @@ func (e *publishError) body() any {
 		Reason   string            `json:"reason"`
 	}
 	var details []any
-	if e.resource != "" {
-		details = append(details, resourceInfo{"type.googleapis.com/google.rpc.ResourceInfo", e.message, "", e.resource, "pubsub"})
+	if e.resource != nil {
+		details = append(details, resourceInfo{"type.googleapis.com/google.rpc.ResourceInfo", e.message, "", *e.resource, "pubsub"})
 	}
 	details = append(details, errorInfo{"type.googleapis.com/google.rpc.ErrorInfo", "dapr.io", e.metadata, e.reason})
 	return struct {

@@ -3,6 +3,7 @@ package fakes
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,15 +49,16 @@ func (s *sidecar) servePublish(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
-	var in []struct {
+	type bulkPublishMessageEntry struct {
 		EntryID     string            `json:"entryId"`
 		Event       any               `json:"event"`
 		ContentType string            `json:"contentType"`
 		Metadata    map[string]string `json:"metadata"`
 	}
+	var in []bulkPublishMessageEntry
 	pubsub, topic := named(r)
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&in); err != nil {
-		writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_UNMARSHAL_EVENTS", "when unmarshaling the request", err))
+		writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_UNMARSHAL_EVENTS", "when unmarshaling the request", asDaprds(err)))
 		return
 	}
 	entries := make([]bulkEntry, len(in))
@@ -77,6 +79,15 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// asDaprds names the type of an entry as daprd's error does.
+func asDaprds(err error) error {
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		return errors.New(strings.ReplaceAll(err.Error(), "fakes.bulkPublishMessageEntry", "http.bulkPublishMessageEntry"))
+	}
+	return err
 }
 
 // named are the pubsub and the topic of a request's path.

@@ -30,6 +30,7 @@ type sidecar struct {
 	conn   *grpc.ClientConn
 	client client.Client
 	served sync.WaitGroup
+	ending chan struct{} // closed when the sidecar is about to end
 	// streams are the streaming subscriptions that are served.
 	streams sync.WaitGroup
 
@@ -46,7 +47,7 @@ func newSidecar(w *backend, a *app) *sidecar {
 	if a.process != nil {
 		options = append(options, grpc.ChainUnaryInterceptor(a.process.metrics.unary))
 	}
-	s := &sidecar{world: w, app: a, server: grpc.NewServer(options...), memory: bufconn.Listen(1 << 20)}
+	s := &sidecar{world: w, app: a, server: grpc.NewServer(options...), memory: bufconn.Listen(1 << 20), ending: make(chan struct{})}
 	runtime.RegisterDaprServer(s.server, &daprServer{sidecar: s})
 	s.serve(func() error { return s.server.Serve(s.memory) })
 	// The connection is made at the first call.

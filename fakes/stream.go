@@ -74,7 +74,7 @@ func (d *daprServer) SubscribeTopicEventsAlpha1(server runtime.Dapr_SubscribeTop
 
 // subscribe reads the initial request, joins the consumer group and answers.
 func (s *sidecar) subscribe(server runtime.Dapr_SubscribeTopicEventsAlpha1Server) (*stream, error) {
-	first, err := server.Recv()
+	first, err := s.initial(server)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +127,21 @@ func (s *sidecar) subscribe(server runtime.Dapr_SubscribeTopicEventsAlpha1Server
 	return st, server.Send(&runtime.SubscribeTopicEventsResponseAlpha1{
 		SubscribeTopicEventsResponseType: &runtime.SubscribeTopicEventsResponseAlpha1_InitialResponse{
 			InitialResponse: &runtime.SubscribeTopicEventsResponseInitialAlpha1{}}})
+}
+
+// initial is the first request of a stream, if it comes before the sidecar ends.
+func (s *sidecar) initial(server runtime.Dapr_SubscribeTopicEventsAlpha1Server) (first *runtime.SubscribeTopicEventsRequestAlpha1, err error) {
+	came := make(chan struct{})
+	go func() {
+		defer close(came)
+		first, err = server.Recv()
+	}()
+	select {
+	case <-came:
+		return first, err
+	case <-s.ending:
+		return nil, errors.New("api server closed")
+	}
 }
 
 // subscriptions are all that the app's sidecar lists. The lock is held.
