@@ -41,9 +41,9 @@ type delivery struct {
 	seq         int          // of its delivered entry; 0 where the app is not called
 	outcome     outcome
 	stalled     bool
-	patience    *dueItem
-	last        int  // seq of the latest entry about it: the cause of the next
-	passed      bool // the circuit breaker let it pass, in this generation
+	patient     dueItem // when the engine stops waiting for the call: see patience
+	last        int     // seq of the latest entry about it: the cause of the next
+	passed      bool    // the circuit breaker let it pass, in this generation
 	generation  int
 	batch       *batch // it only carries the call of this one: see batch
 	unread      bool   // its stream had ended when a worker began with it
@@ -88,9 +88,10 @@ func (d *delivery) broken(note string) outcome {
 }
 
 // mayStart reports whether a worker is free for it. The engine's lock is held.
-func (d *delivery) mayStart() bool {
-	return !d.taken.IsZero() || d.again || d.batch != nil || d.sub.app.busy[d.sub.component] < d.sub.concurrency
-}
+func (d *delivery) mayStart() bool { return d.needsNoWorker() || d.sub.hasWorker() }
+
+// needsNoWorker reports whether it has one, or is none of a worker's.
+func (d *delivery) needsNoWorker() bool { return !d.taken.IsZero() || d.again || d.batch != nil }
 
 // begin is called under the engine's lock when the delivery is chosen.
 func (d *delivery) begin() {
@@ -118,7 +119,7 @@ func (d *delivery) begin() {
 		d.taken = time.Now()
 		if !d.again {
 			d.pending.queued--
-			d.pending.read = d.taken // daprd's workers would not have let it wait: see reclaim
+			d.group.touch(d.pending, d.taken) // daprd's workers would not have let it wait: see reclaim
 			d.sub.app.busy[d.sub.component]++
 			d.unread = d.sub.stream.takes()
 		}
@@ -271,7 +272,7 @@ func (d *delivery) finish() {
 			d.world.retries[d] = at
 			d.world.engine.at(at, func() {
 				delete(d.world.retries, d)
-				d.world.engine.ready = append(d.world.engine.ready, d)
+				d.world.engine.ready.push(d)
 			})
 			return
 		}
@@ -364,11 +365,10 @@ func (d *delivery) retry() (time.Duration, bool) {
 // handled keeps the message for a redelivery, and makes those that are armed.
 func (d *delivery) handled() {
 	h := handledMessage{d.pending.message, d.sub, d.seq}
-	for _, before := range d.group.handled {
-		if before.message == h.message {
-			return // by an earlier delivery that was slow
-		}
+	if d.pending.handled {
+		return // by an earlier delivery that was slow
 	}
+	d.pending.handled = true
 	d.group.handled = append(d.group.handled, h)
 	for _, armed := range d.world.redeliveries {
 		if armed.strikes(h) {

@@ -2,6 +2,7 @@ package fakes
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,7 +10,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventproof/eventproof/contract"
 )
+
+// sealed is an event as it goes to the broker.
+type sealed struct {
+	data []byte
+	// event names it where known: then data is a CloudEvent of daprd's own making
+	// in which nothing is to be looked at more closely (see canonical: same), that
+	// does not expire, and whose attributes are plain texts.
+	event contract.Ref
+	known bool
+}
 
 // envelope makes the CloudEvent that daprd 1.16 sends to the broker for a
 // publish call.
@@ -17,69 +30,105 @@ import (
 // Sources: dapr v1.16.0 pkg/runtime/pubsub/cloudevents.go NewCloudEvent;
 // components-contrib v1.16.0 pubsub/envelope.go NewCloudEventsEnvelope,
 // FromCloudEvent, ApplyMetadata.
-func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) ([]byte, error) {
+func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) (sealed, error) {
+	if !isContentType(contentType, "application/cloudevents+json") {
+		return w.wrap(app, pubsub, topic, contentType, data, metadata), nil
+	}
 	var event map[string]any
-	if isContentType(contentType, "application/cloudevents+json") {
-		if err := decode(data, &event); err != nil {
-			return nil, err
-		}
-		if event == nil { // the JSON text null
-			event = make(map[string]any)
-		}
-		complete(event, pubsub, topic)
-	} else {
-		event = w.wrap(app, pubsub, topic, contentType, data, metadata)
+	if err := decode(data, &event); err != nil {
+		return sealed{}, err
 	}
+	if event == nil { // the JSON text null
+		event = make(map[string]any)
+	}
+	complete(event, pubsub, topic)
+	if expiration := expiration(metadata); expiration != "" {
+		event["expiration"] = expiration
+	}
+	out, err := json.Marshal(event) // sorts keys at every level, escapes <, >, &
+	return sealed{data: out}, err
+}
+
+// expiration is when the event's lifetime ends, "" where it has none.
+func expiration(metadata map[string]string) string {
 	if lifetime, ok := timeToLive(metadata); ok {
-		event["expiration"] = time.Now().UTC().Add(lifetime).Format(time.RFC3339)
+		return time.Now().UTC().Add(lifetime).Format(time.RFC3339)
 	}
-	return json.Marshal(event) // sorts keys at every level, escapes <, >, &
+	return ""
 }
 
 // noTrace is what daprd writes where there is no span.
 const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
 
-// wrap is the envelope around plain data.
-func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) map[string]any {
-	id, source, kind, trace, traceState := override(metadata, "id"), override(metadata, "source"), override(metadata, "type"),
-		override(metadata, "traceid"), override(metadata, "tracestate")
+// wrap is the envelope around plain data: the members in the order that
+// encoding/json gives them.
+func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) sealed {
+	id, source, kind := override(metadata, "id"), override(metadata, "source"), override(metadata, "type")
+	trace, traceState := override(metadata, "traceid"), override(metadata, "tracestate")
 	if parent := override(metadata, "traceparent"); parent != "" {
 		trace = parent
 	}
 	if id == "" {
 		id = w.newID()
 	}
-	if source == "" {
-		source = app
-	}
-	if kind == "" {
-		kind = "com.dapr.event.sent"
-	}
-	if trace == "" {
-		trace = noTrace
-	}
-	if contentType == "" {
-		contentType = "text/plain"
-	}
-	event := map[string]any{
-		"id": id, "source": source, "type": kind, "specversion": "1.0", "datacontenttype": contentType,
-		"time": time.Now().Format(time.RFC3339), "topic": topic, "pubsubname": pubsub,
-		"traceid": trace, "traceparent": trace, "tracestate": traceState,
-	}
-	var value any
+	source, kind = cmp.Or(source, app), cmp.Or(kind, "com.dapr.event.sent")
+	trace, contentType = cmp.Or(trace, noTrace), cmp.Or(contentType, "text/plain")
+	expiration := expiration(metadata)
+
+	e := envelopeWriter{out: make([]byte, 0, len(data)+len(topic)+len(id)+512), plain: expiration == ""}
 	switch {
 	case isContentType(contentType, "application/json"):
-		if decode(data, &value) == nil {
-			event["data"] = value
-		} else {
-			event["data"] = string(data)
-		}
+		e.json("{\"data\":", data)
 	case isContentType(contentType, "application/octet-stream"), isContentType(contentType, "application/cloudevents+protobuf"):
-		event["data_base64"] = base64.StdEncoding.EncodeToString(data)
+		e.out = append(e.out, "{\"data_base64\":\""...)
+		e.out = append(base64.StdEncoding.AppendEncode(e.out, data), '"')
 	default:
-		event["data"] = string(data)
+		e.out, _ = appendText(append(e.out, "{\"data\":"...), string(data))
 	}
-	return event
+	e.text(",\"datacontenttype\":", contentType)
+	if expiration != "" {
+		e.text(",\"expiration\":", expiration)
+	}
+	e.text(",\"id\":", id)
+	e.text(",\"pubsubname\":", pubsub)
+	e.text(",\"source\":", source)
+	e.out = append(e.out, ",\"specversion\":\"1.0\",\"time\":\""...)
+	e.out = append(time.Now().AppendFormat(e.out, time.RFC3339), '"')
+	e.text(",\"topic\":", topic)
+	e.text(",\"traceid\":", trace)
+	e.text(",\"traceparent\":", trace)
+	e.text(",\"tracestate\":", traceState)
+	e.text(",\"type\":", kind)
+	e.out = append(e.out, '}')
+	return sealed{data: e.out, event: contract.Ref{ID: id, Type: kind, Source: source, Identity: id}, known: e.plain}
+}
+
+// envelopeWriter writes an envelope, and remembers whether all of it was plain.
+type envelopeWriter struct {
+	out   []byte
+	plain bool
+}
+
+func (e *envelopeWriter) text(name, value string) {
+	var plain bool
+	e.out, plain = appendText(append(e.out, name...), value)
+	e.plain = e.plain && plain
+}
+
+// json writes data as daprd does: what cannot be read as JSON becomes a text.
+func (e *envelopeWriter) json(name string, data []byte) {
+	e.out = append(e.out, name...)
+	if out, same, ok := canonical(e.out, data); ok {
+		e.out, e.plain = out, e.plain && same
+		return
+	}
+	e.plain = false
+	var value any
+	if decode(data, &value) != nil {
+		value = string(data)
+	}
+	text, _ := json.Marshal(value) // what was read as JSON is written as JSON
+	e.out = append(e.out, text...)
 }
 
 // complete fills in what a CloudEvent of the app's own lacks; it does not add

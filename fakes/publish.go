@@ -43,12 +43,14 @@ func (w *backend) check(a *app, p publishCall) *publishError {
 	return nil
 }
 
-// depthUnder is how many events led to the one whose published entry is seq.
-// The lock is held.
-func (w *backend) depthUnder(seq int) int {
-	cause := w.recorder.Journal().Entries()[seq-1].Cause
+// depthUnder is how many events led to one that was published in the course of
+// the delivery whose entry is cause; 0: of none. The lock is held.
+func (w *backend) depthUnder(cause int) int {
+	if cause == 0 {
+		return 0
+	}
 	for d := range w.under {
-		if d.seq == cause && cause != 0 {
+		if d.seq == cause {
 			return d.pending.message.depth + 1
 		}
 	}
@@ -63,10 +65,10 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 		return failed(err)
 	}
 	raw, _ := rawPayload(p.metadata)
-	data := p.data
+	event := sealed{data: p.data}
 	if !raw {
 		var err error
-		if data, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
+		if event, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
 			return failed(noCloudEvent(p.pubsub, a.id, err))
 		}
 	}
@@ -83,9 +85,10 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 			return failed(publishFailed(p.pubsub, p.topic, err))
 		}
 	}
-	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
-		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
-	w.append(topicKey{a.components[p.pubsub].redis, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, depth: w.depthUnder(seq)})
+	seq, ref, cause := w.recorder.PublishUnder(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: event.data, Raw: raw,
+		Event: event.event, Known: event.known, Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
+	w.append(topicKey{a.components[p.pubsub].redis, p.topic},
+		&message{data: event.data, known: event.known, metadata: p.metadata, event: ref, seq: seq, depth: w.depthUnder(cause)})
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil

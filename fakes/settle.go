@@ -21,7 +21,7 @@ func (w *backend) Settle(ctx context.Context) error {
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, errHorizon)
 	defer cancel()
 	var pending *world.PendingError
-	err := w.engine.wait(ctx, func() bool {
+	err := w.engine.waitQuiet(ctx, func() bool {
 		if w.engine.closed {
 			return true
 		}
@@ -71,7 +71,7 @@ func (w *backend) busy() bool {
 			return true
 		}
 	}
-	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
+	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || w.engine.ready.startable()
 }
 
 // held is what the broker still holds for somebody who reads, and whether
@@ -92,7 +92,7 @@ func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEven
 		if sub == nil {
 			continue
 		}
-		for _, p := range g.pending {
+		for p := range g.pending.all() {
 			e := world.PendingEvent{App: sub.app.id, PubSub: sub.component, Topic: sub.topic, Event: p.message.event,
 				Deliveries: p.deliveries, Open: p.open > 0}
 			var due time.Time

@@ -25,6 +25,7 @@ type subscription struct {
 	protocol   world.Protocol
 	policy     resources.Policy
 	started    time.Time
+	lane       *lane  // where its messages wait for a worker
 	read       uint64 // its latest turn among the readers of its group
 	// concurrency is how many messages are delivered at once: the component's
 	// setting of that name.
@@ -109,6 +110,10 @@ func (s *subscription) route(event any) (path string, ok bool, err error) {
 	}
 	return "", false, nil
 }
+
+// hasWorker reports whether a worker of its component is free. The engine's lock
+// is held.
+func (s *subscription) hasWorker() bool { return s.app.busy[s.component] < s.concurrency }
 
 // reclaims reports whether pending messages come again at all.
 func (s *subscription) reclaims() bool { return s.processingTimeout > 0 && s.redeliverInterval > 0 }

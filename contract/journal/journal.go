@@ -67,6 +67,12 @@ func (j *Journal) Append(e Entry) int {
 	if len(e.Data) > 0 && !json.Valid(e.Data) {
 		e.Data, _ = encode(string(e.Data)) // a string is always encoded
 	}
+	return j.AppendValid(e)
+}
+
+// AppendValid is [Journal.Append] for data that the caller knows to be JSON: it
+// is not looked at.
+func (j *Journal) AppendValid(e Entry) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if e.At == 0 {

@@ -150,17 +150,26 @@ type Publication struct {
 	// app's only open delivery, if there is just one.
 	Cause int
 	// Event names the event, and Note says why, where its envelope is not known:
-	// it is recorded without data, and not held against its contract.
+	// it is recorded without data, and not held against its contract. Where Known
+	// is set there is an envelope, and it is a CloudEvent of that name: without
+	// contracts it is not read.
 	Event contract.Ref
+	Known bool
 	Note  string
 }
 
 // Publish records a publication, holds it against its contract and returns its
 // place in the journal and the event's name.
 func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
+	seq, event, _ = r.PublishUnder(p)
+	return seq, event
+}
+
+// PublishUnder is [Recorder.Publish]; it also returns the cause that was recorded.
+func (r *Recorder) PublishUnder(p Publication) (seq int, event contract.Ref, cause int) {
 	var e contract.Event
 	var err error
-	if event = p.Event; p.Envelope != nil {
+	if event = p.Event; p.Envelope != nil && !(p.Known && r.Catalog() == nil) {
 		if e, err = r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw); err == nil {
 			event = r.Catalog().Ref(e)
 		}
@@ -177,7 +186,11 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	entry := journal.Entry{Kind: journal.Published, SeenBy: r.observer, App: p.App, PubSub: p.PubSub, Topic: p.Topic,
 		Event: event, Protocol: p.Protocol, Cause: p.Cause, Metadata: p.Metadata, Note: p.Note}
 	r.carry(&entry, p.Envelope, p.Raw)
-	seq = r.journal.Append(entry)
+	if p.Known {
+		seq = r.journal.AppendValid(entry)
+	} else {
+		seq = r.journal.Append(entry)
+	}
 	if event.ID != "" {
 		r.published[publicationKey{p.PubSub, p.Topic, event.ID}] = seq
 		r.published[publicationKey{p.PubSub, "", event.ID}] = seq
@@ -185,7 +198,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
 	r.mu.Unlock()
 	if r.Catalog() == nil || p.Envelope == nil {
-		return seq, event
+		return seq, event, p.Cause
 	}
 	switch {
 	case p.Raw:
@@ -198,7 +211,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 		r.violateAll(seq, p.App, event, r.Catalog().Check(e))
 		r.checkProducer(seq, p.App, e, event, sent)
 	}
-	return seq, event
+	return seq, event, p.Cause
 }
 
 // checkProducer holds the publisher against the contract; an event that the test
