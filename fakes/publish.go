@@ -3,6 +3,7 @@ package fakes
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/eventproof/eventproof/fakes/world"
 )
@@ -92,6 +93,25 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil
+}
+
+// PublishDirect implements [world.Direct]. What cannot go through gRPC is left to
+// it to refuse, and so is all once the sidecar is closed.
+func (s *sidecar) PublishDirect(pubsub, topic, contentType string, data []byte, metadata map[string]string) (ok bool, err error) {
+	size := len(data)
+	valid := utf8.ValidString(pubsub) && utf8.ValidString(topic) && utf8.ValidString(contentType)
+	for name, value := range metadata {
+		size += len(name) + len(value)
+		valid = valid && utf8.ValidString(name) && utf8.ValidString(value)
+	}
+	if !valid || size > maxMessage/2 || s.isClosed() {
+		return false, nil
+	}
+	if err := s.world.publish(s.app, publishCall{pubsub: pubsub, topic: topic, contentType: contentType, data: data, metadata: metadata,
+		protocol: "grpc", cause: world.Unknown}); err != nil {
+		return true, err.grpc()
+	}
+	return true, nil
 }
 
 // publishFailed records what was refused.

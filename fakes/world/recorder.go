@@ -3,7 +3,7 @@ package world
 import (
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -27,19 +27,50 @@ type Recorder struct {
 	log   func(format string, args ...any) // nil outside a test, and once the world is closed
 
 	mu         sync.Mutex
-	open       map[string][]int       // app -> seq of its deliveries without an answer
-	delivered  map[int]openDelivery   // seq -> what was delivered
-	attempts   map[deliveryKey]int    // how often it was delivered so far
-	published  map[publicationKey]int // seq of the latest published entry, on its topic and, with topic "", at all
-	deadLetter map[topicKey]bool      // topics that are a dead letter topic of somebody
-	carried    map[string]uint64      // what data of an event the journal holds, by id, as a hash
+	open       map[string][]int             // app -> seq of its deliveries without an answer
+	delivered  map[int]openDelivery         // seq -> what was delivered
+	attempts   map[deliveryKey]int          // how often it was delivered so far
+	published  map[publicationKey]published // the latest published entries
+	deadLetter map[topicKey]bool            // topics that are a dead letter topic of somebody
+	carried    map[string]uint64            // what data of an event the journal holds, by id, as a hash
+	hash       maphash.Seed
 	violations []contract.Violation
 	expected   map[string]bool
 	claimed    map[violationKey]bool
 }
 
 type topicKey struct{ pubsub, topic string }
-type publicationKey struct{ pubsub, topic, id string }
+type publicationKey struct{ pubsub, id string }
+
+// published is where an event was published: the seq of the latest entry, and of
+// the latest on each topic.
+type published struct {
+	latest int
+	topic  string // of the latest
+	others map[string]int
+}
+
+// and adds an entry.
+func (p published) and(topic string, seq int) published {
+	if p.latest != 0 && p.topic != topic {
+		if p.others == nil {
+			p.others = make(map[string]int)
+		}
+		p.others[p.topic] = p.latest
+	}
+	p.latest, p.topic = seq, topic
+	return p
+}
+
+// on is the latest entry on the topic or, where there is none, of all: then the
+// event was dead-lettered from another topic.
+func (p published) on(topic string) int {
+	if seq := p.others[topic]; seq != 0 && p.topic != topic {
+		return seq
+	}
+	return p.latest
+}
+
 type deliveryKey struct{ app, pubsub, topic, id string }
 type violationKey struct {
 	rule, app, pointer, got string
@@ -58,7 +89,7 @@ func newRecorder(cfg Config, set *resources.Set, j *journal.Journal, observer jo
 	r := &Recorder{
 		cfg: cfg, resources: set, journal: j, observer: observer,
 		open: make(map[string][]int), delivered: make(map[int]openDelivery),
-		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]int),
+		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]published), hash: maphash.MakeSeed(),
 		deadLetter: make(map[topicKey]bool), carried: make(map[string]uint64), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
 	}
 	for _, c := range cfg.Contracts.Contracts() {
@@ -185,15 +216,10 @@ func (r *Recorder) PublishUnder(p Publication) (seq int, event contract.Ref, cau
 	}
 	entry := journal.Entry{Kind: journal.Published, SeenBy: r.observer, App: p.App, PubSub: p.PubSub, Topic: p.Topic,
 		Event: event, Protocol: p.Protocol, Cause: p.Cause, Metadata: p.Metadata, Note: p.Note}
-	r.carry(&entry, p.Envelope, p.Raw)
-	if p.Known {
-		seq = r.journal.AppendValid(entry)
-	} else {
-		seq = r.journal.Append(entry)
-	}
+	r.carry(&entry, p.Envelope, p.Raw, p.Known)
+	seq = r.journal.AppendValid(entry)
 	if event.ID != "" {
-		r.published[publicationKey{p.PubSub, p.Topic, event.ID}] = seq
-		r.published[publicationKey{p.PubSub, "", event.ID}] = seq
+		r.published[publicationKey{p.PubSub, event.ID}] = r.published[publicationKey{p.PubSub, event.ID}].and(p.Topic, seq)
 	}
 	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
 	r.mu.Unlock()
@@ -274,17 +300,14 @@ func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
 	r.mu.Lock()
 	r.attempts[key]++
 	attempt = r.attempts[key]
-	known := r.published[publicationKey{d.PubSub, d.Topic, d.Event.ID}]
-	if known == 0 { // dead-lettered from another topic
-		known = r.published[publicationKey{d.PubSub, "", d.Event.ID}]
-	}
+	known := r.published[publicationKey{d.PubSub, d.Event.ID}].on(d.Topic)
 	if d.Cause == 0 {
 		d.Cause = known
 	}
 	entry := journal.Entry{Kind: journal.Delivered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
 		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: attempt, Cause: d.Cause}
-	r.carry(&entry, d.Envelope, false)
-	seq = r.journal.Append(entry)
+	r.carry(&entry, d.Envelope, false, false)
+	seq = r.journal.AppendValid(entry)
 	entry.Data = nil
 	r.delivered[seq] = openDelivery{entry}
 	r.open[d.App] = append(r.open[d.App], seq)
@@ -326,11 +349,9 @@ func (r *Recorder) Answer(seq int, answer string, took time.Duration) int {
 	defer r.mu.Unlock()
 	d := r.delivered[seq].entry
 	delete(r.delivered, seq)
-	open := slices.DeleteFunc(r.open[d.App], func(s int) bool { return s == seq })
-	if len(open) == 0 {
-		delete(r.open, d.App)
-	} else {
-		r.open[d.App] = open
+	open := r.open[d.App]
+	if i := slices.Index(open, seq); i >= 0 {
+		r.open[d.App] = slices.Delete(open, i, i+1)
 	}
 	return r.journal.Append(journal.Entry{Kind: journal.Answered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
 		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: d.Attempt, Answer: answer, Duration: took, Cause: seq})
@@ -347,23 +368,23 @@ func (r *Recorder) Open() int {
 func (r *Recorder) PublishedSeq(pubsub, id string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.published[publicationKey{pubsub, "", id}]
+	return r.published[publicationKey{pubsub, id}].latest
 }
 
-// carry puts the event's data on its first entry. Callers hold r.mu.
-func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw bool) {
+// carry puts the event's data on its first entry; valid says that it is known to
+// be JSON. Callers hold r.mu.
+func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw, valid bool) {
 	if envelope == nil {
 		return
 	}
 	if id := entry.Event.ID; id != "" {
-		h := fnv.New64a()
-		h.Write(envelope)
-		if r.carried[id] == h.Sum64() {
+		h := maphash.Bytes(r.hash, envelope)
+		if r.carried[id] == h {
 			return
 		}
-		r.carried[id] = h.Sum64()
+		r.carried[id] = h
 	}
-	if !raw && json.Valid(envelope) {
+	if valid || !raw && json.Valid(envelope) {
 		entry.Data = envelope
 		return
 	}
