@@ -37,7 +37,7 @@ type topic struct {
 // message is an entry of a stream.
 type message struct {
 	data     []byte            // the envelope, or the raw payload
-	known    bool              // see sealed
+	known                      // of data
 	metadata map[string]string // of the publish call, as the component stores it
 	event    contract.Ref
 	seq      int // of the journal entry that put it here

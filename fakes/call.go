@@ -3,12 +3,12 @@ package fakes
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,8 +20,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/fakes/world"
@@ -38,6 +36,7 @@ type incarnation struct {
 
 	http      http.RoundTripper // ProtocolHTTP
 	closeIdle func()
+	urls      sync.Map         // path -> *url.URL
 	conn      *grpc.ClientConn // ProtocolGRPC
 }
 
@@ -119,8 +118,8 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 
 // prepare makes the request, as far as that is possible without the app.
 func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, err error) {
-	with := withPubSub(d.pending.message.metadata, d.sub.component)
 	if i.protocol == world.ProtocolGRPC {
+		with := withPubSub(d.pending.message.metadata, d.sub.component)
 		request, err := topicEventRequest(d)
 		if err != nil {
 			return nil, err
@@ -132,12 +131,57 @@ func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, 
 		}
 		return func(ctx context.Context) outcome { return i.callGRPC(ctx, request, with) }, nil
 	}
-	for name, value := range with {
+	header, err := headers(d)
+	if err != nil {
+		return nil, err
+	}
+	path, err := i.url(d.path)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) outcome { return i.callHTTP(ctx, d, path, header) }, nil
+}
+
+// headers are those of a delivery over HTTP: the message's metadata, the
+// component's name, and the content type.
+func headers(d *delivery) (http.Header, error) {
+	metadata := d.pending.message.metadata
+	header := make(http.Header, len(metadata)+2)
+	values := make([]string, 0, len(metadata)+2)
+	set := func(name, value string) error {
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("publish metadata %q: %q is no HTTP header", name, value)
+			return fmt.Errorf("publish metadata %q: %q is no HTTP header", name, value)
+		}
+		if !strings.EqualFold(name, "Content-Length") {
+			values = append(values, value)
+			header[http.CanonicalHeaderKey(name)] = values[len(values)-1 : len(values) : len(values)]
+		}
+		return nil
+	}
+	for name, value := range metadata {
+		if name == "pubsubName" {
+			continue // the component's name, below
+		}
+		if err := set(name, value); err != nil {
+			return nil, err
 		}
 	}
-	return func(ctx context.Context) outcome { return i.callHTTP(ctx, d, with) }, nil
+	if err := set("pubsubName", d.sub.component); err != nil {
+		return nil, err
+	}
+	return header, set("Content-Type", "application/cloudevents+json")
+}
+
+// url is that of a path of the app; it is made once.
+func (i *incarnation) url(path string) (*url.URL, error) {
+	if known, ok := i.urls.Load(path); ok {
+		return known.(*url.URL), nil
+	}
+	u, err := url.Parse("http://app/" + strings.TrimPrefix(path, "/"))
+	if err == nil {
+		i.urls.Store(path, u)
+	}
+	return u, err
 }
 
 // validMetadata is grpc-go's own test of what it sends as a header: an illegal
@@ -168,17 +212,12 @@ func codeOf(err error) int {
 // callHTTP is a POST of the CloudEvent.
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/http/http.go Deliver.
-func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string]string) outcome {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://app/"+strings.TrimPrefix(d.path, "/"), bytes.NewReader(d.envelope))
-	if err != nil {
-		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
-	}
-	for name, value := range with {
-		if !strings.EqualFold(name, "Content-Length") {
-			r.Header.Set(name, value)
-		}
-	}
-	r.Header.Set("Content-Type", "application/cloudevents+json")
+func (i *incarnation) callHTTP(ctx context.Context, d *delivery, path *url.URL, header http.Header) outcome {
+	body := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(d.envelope)), nil }
+	r := &http.Request{Method: http.MethodPost, URL: path, Host: path.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
+		ContentLength: int64(len(d.envelope)), GetBody: body}
+	r.Body, _ = body()
+	r = r.WithContext(ctx)
 	response, err := i.http.RoundTrip(r)
 	if err != nil {
 		var panicked *world.PanicError
@@ -188,16 +227,18 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
+	var answered []byte
+	if response.ContentLength != 0 {
+		if answered, err = io.ReadAll(response.Body); err != nil {
+			return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
+		}
 	}
 	switch code := response.StatusCode; {
 	case code >= 200 && code <= 299:
 		var answer struct {
 			Status string `json:"status"`
 		}
-		if json.NewDecoder(bytes.NewReader(body)).Decode(&answer) != nil {
+		if len(answered) == 0 || json.NewDecoder(bytes.NewReader(answered)).Decode(&answer) != nil {
 			return outcome{kind: handled, answer: journal.Success}
 		}
 		return byStatus(answer.Status)
@@ -246,51 +287,4 @@ func (i *incarnation) callGRPC(ctx context.Context, request *runtime.TopicEventR
 	default:
 		return outcome{kind: failed, answer: fmt.Sprintf("status %d", s), code: noCode}
 	}
-}
-
-// topicEventRequest is the event as a gRPC app gets it: data by content type,
-// and everything that has no field of its own among the extensions.
-//
-// Source: dapr v1.16.0 pkg/runtime/pubsub/subscriptions.go
-// GRPCEnvelopeFromSubscriptionMessage.
-func topicEventRequest(d *delivery) (*runtime.TopicEventRequest, error) {
-	text := func(attribute string) string { s, _ := d.event[attribute].(string); return s }
-	r := &runtime.TopicEventRequest{Id: text("id"), Source: text("source"), Type: text("type"), SpecVersion: text("specversion"),
-		DataContentType: text("datacontenttype"), Topic: d.sub.topic, PubsubName: d.sub.component, Path: d.path}
-	if data, ok := d.event["data_base64"]; ok && data != nil {
-		encoded, ok := data.(string)
-		if !ok {
-			return nil, errors.New("unexpected data type encountered in envelope")
-		}
-		var err error
-		if r.Data, err = base64.StdEncoding.DecodeString(encoded); err != nil {
-			return nil, err
-		}
-	} else if data, ok := d.event["data"]; ok && data != nil {
-		contentType := r.DataContentType
-		switch {
-		case strings.HasPrefix(strings.ToLower(contentType), "text/"), isContentType(contentType, "application/xml"):
-			s, ok := data.(string)
-			if !ok {
-				return nil, errors.New("unexpected data type encountered in envelope")
-			}
-			r.Data = []byte(s)
-		case isContentType(contentType, "application/json"), isContentType(contentType, "application/cloudevents+json"):
-			r.Data, _ = json.Marshal(data)
-		} // any other content type: the data is lost, as in daprd
-	}
-	extensions := make(map[string]any)
-	for name, value := range d.event {
-		switch name {
-		case "id", "source", "datacontenttype", "type", "specversion", "data", "data_base64":
-		default:
-			extensions[name] = value
-		}
-	}
-	encoded, err := json.Marshal(extensions)
-	if err != nil {
-		return nil, err
-	}
-	r.Extensions = new(structpb.Struct)
-	return r, protojson.Unmarshal(encoded, r.Extensions)
 }

@@ -29,7 +29,8 @@ type delivery struct {
 	// again marks a redelivery of a handled event: its answer goes nowhere.
 	again bool
 
-	event    map[string]any // decoded as daprd decodes it; nil before that
+	prepared bool
+	event    map[string]any // decoded as daprd decodes it; nil where the message is known
 	envelope []byte         // what the app gets
 	path     string
 	attempts int           // calls so far in this run of the policy
@@ -142,7 +143,7 @@ func (d *delivery) run() {
 		d.outcome = outcome{kind: unread, note: "subscription is closed"}
 		return
 	}
-	if d.event == nil {
+	if !d.prepared {
 		if d.outcome = d.prepare(); d.outcome.kind != handled {
 			return
 		}
@@ -208,6 +209,10 @@ func (d *delivery) abandoned() {
 // prepare decodes the message and chooses the path.
 func (d *delivery) prepare() outcome {
 	m := d.pending.message
+	if path, ok := d.sub.onlyPath(); ok && m.known > 0 {
+		d.prepared, d.envelope, d.path = true, m.data, path
+		return outcome{kind: handled}
+	}
 	raw, err := rawPayload(map[string]string{"rawPayload": d.sub.rawPayload})
 	if err != nil {
 		return outcome{kind: unusable, note: err.Error()}
@@ -239,7 +244,7 @@ func (d *delivery) prepare() outcome {
 	if !ok {
 		return outcome{kind: unrouted, note: "no routing rule matches"}
 	}
-	d.event, d.path = event, path
+	d.prepared, d.event, d.path = true, event, path
 	return outcome{kind: handled}
 }
 

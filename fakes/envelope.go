@@ -17,12 +17,15 @@ import (
 // sealed is an event as it goes to the broker.
 type sealed struct {
 	data []byte
-	// event names it where known: then data is a CloudEvent of daprd's own making
-	// in which nothing is to be looked at more closely (see canonical: same), that
-	// does not expire, and whose attributes are plain texts.
-	event contract.Ref
-	known bool
+	known
+	event contract.Ref // its name, where it is known
 }
+
+// known is where the data of an envelope ends; 0 where the envelope is to be read.
+// One that is known is of daprd's own making; nothing in it is to be looked at more
+// closely (see canonical: same), it does not expire, and its attributes are plain
+// texts.
+type known int
 
 // envelope makes the CloudEvent that daprd 1.16 sends to the broker for a
 // publish call.
@@ -85,6 +88,7 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 	default:
 		e.out, _ = appendText(append(e.out, "{\"data\":"...), string(data))
 	}
+	end := len(e.out)
 	e.text(",\"datacontenttype\":", contentType)
 	if expiration != "" {
 		e.text(",\"expiration\":", expiration)
@@ -100,13 +104,20 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 	e.text(",\"tracestate\":", traceState)
 	e.text(",\"type\":", kind)
 	e.out = append(e.out, '}')
-	return sealed{data: e.out, event: contract.Ref{ID: id, Type: kind, Source: source, Identity: id}, known: e.plain}
+	return sealed{data: e.out, event: contract.Ref{ID: id, Type: kind, Source: source, Identity: id}, known: e.known(end)}
 }
 
 // envelopeWriter writes an envelope, and remembers whether all of it was plain.
 type envelopeWriter struct {
 	out   []byte
 	plain bool
+}
+
+func (e *envelopeWriter) known(end int) known {
+	if !e.plain {
+		return 0
+	}
+	return known(end)
 }
 
 func (e *envelopeWriter) text(name, value string) {

@@ -87,7 +87,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 		}
 	}
 	seq, ref, cause := w.recorder.PublishUnder(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: event.data, Raw: raw,
-		Event: event.event, Known: event.known, Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
+		Event: event.event, Known: event.known > 0, Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
 	w.append(topicKey{a.components[p.pubsub].redis, p.topic},
 		&message{data: event.data, known: event.known, metadata: p.metadata, event: ref, seq: seq, depth: w.depthUnder(cause)})
 	w.engine.startSoon()

@@ -115,6 +115,15 @@ func (s *subscription) route(event any) (path string, ok bool, err error) {
 // is held.
 func (s *subscription) hasWorker() bool { return s.app.busy[s.component] < s.concurrency }
 
+// onlyPath is where every event goes that is a CloudEvent, where that is so
+// whatever stands in it.
+func (s *subscription) onlyPath() (path string, ok bool) {
+	if s.rawPayload != "" || len(s.rules) == 0 || s.rules[0].program != nil {
+		return "", false
+	}
+	return s.rules[0].path, true
+}
+
 // reclaims reports whether pending messages come again at all.
 func (s *subscription) reclaims() bool { return s.processingTimeout > 0 && s.redeliverInterval > 0 }
 

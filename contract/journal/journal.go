@@ -10,13 +10,13 @@ import (
 
 // Journal is an append-only list of entries, safe for use by many goroutines.
 //
-// Reading never blocks appending for longer than a slice header is copied;
-// entries are values and are never changed.
+// Entries are values and are never changed. Reading blocks appending only while
+// what was appended since the last reading is put together.
 type Journal struct {
 	mu      sync.Mutex
 	head    Head
 	start   time.Time
-	entries []Entry
+	entries entries
 	streams []*stream
 	changed chan struct{} // closed and replaced at each append while somebody waits
 }
@@ -78,12 +78,12 @@ func (j *Journal) AppendValid(e Entry) int {
 	if e.At == 0 {
 		e.At = time.Since(j.start)
 	}
-	e.Seq = len(j.entries) + 1
+	e.Seq = j.entries.n + 1
 	if e.Cause < 0 || e.Cause >= e.Seq {
 		panic(fmt.Sprintf("journal: cause %d of a %s entry is not the Seq of an entry before it (it would be %d); consider the Seq that Append returned, or 0 for none",
 			e.Cause, e.Kind, e.Seq))
 	}
-	j.entries = append(j.entries, e)
+	j.entries.add(e)
 	for _, s := range j.streams {
 		s.write(e)
 	}
@@ -98,7 +98,7 @@ func (j *Journal) AppendValid(e Entry) int {
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.entries[:len(j.entries):len(j.entries)]
+	return j.entries.all()
 }
 
 // Len is the number of entries so far. It marks a place in the journal: what
@@ -106,7 +106,7 @@ func (j *Journal) Entries() []Entry {
 func (j *Journal) Len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.entries)
+	return j.entries.n
 }
 
 // Wait returns when done reports true for the entries so far; it is asked
@@ -115,7 +115,7 @@ func (j *Journal) Len() int {
 func (j *Journal) Wait(ctx context.Context, done func([]Entry) bool) error {
 	for {
 		j.mu.Lock()
-		entries := j.entries[:len(j.entries):len(j.entries)]
+		entries := j.entries.all()
 		if j.changed == nil {
 			j.changed = make(chan struct{})
 		}
