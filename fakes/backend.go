@@ -47,9 +47,10 @@ type app struct {
 	resources   *resources.Set
 	components  map[string]component
 	sidecar     *sidecar
-	incarnation *incarnation        // nil before the first and between two
-	busy        map[string]int      // by component: workers that a delivery holds, retry waits included
-	lanes       map[string]*lane    // by component
+	incarnation *incarnation     // nil before the first and between two
+	busy        map[string]int   // by component: workers that a delivery holds, retry waits included
+	lanes       map[string]*lane // by component
+	outbounds   map[string]resources.Policy
 	breakers    map[string]*breaker // by component
 	subscribed  []*subscription
 	streams     []*stream      // that are open

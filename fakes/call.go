@@ -35,6 +35,7 @@ type incarnation struct {
 	calls    sync.WaitGroup
 
 	http      http.RoundTripper // ProtocolHTTP
+	handler   http.Handler      // the same app where it is in this process, else nil
 	closeIdle func()
 	urls      sync.Map         // path -> *url.URL
 	conn      *grpc.ClientConn // ProtocolGRPC
@@ -46,6 +47,7 @@ func newIncarnation(e world.Endpoint) (*incarnation, error) {
 	switch e.Protocol {
 	case world.ProtocolHTTP:
 		i.http, i.closeIdle = e.Transport()
+		i.handler = e.Handler
 	case world.ProtocolGRPC:
 		conn, err := e.DialGRPC()
 		if err != nil {
@@ -154,7 +156,7 @@ func headers(d *delivery) (http.Header, error) {
 		}
 		if !strings.EqualFold(name, "Content-Length") {
 			values = append(values, value)
-			header[http.CanonicalHeaderKey(name)] = values[len(values)-1 : len(values) : len(values)]
+			header[headerKey(name)] = values[len(values)-1 : len(values) : len(values)]
 		}
 		return nil
 	}
@@ -170,6 +172,22 @@ func headers(d *delivery) (http.Header, error) {
 		return nil, err
 	}
 	return header, set("Content-Type", "application/cloudevents+json")
+}
+
+// headerKey is [http.CanonicalHeaderKey], which makes what it does not know anew
+// each time.
+func headerKey(name string) string {
+	switch name {
+	case "pubsubName":
+		return "Pubsubname"
+	case "cloudevent.id":
+		return "Cloudevent.id"
+	case "cloudevent.source":
+		return "Cloudevent.source"
+	case "cloudevent.type":
+		return "Cloudevent.type"
+	}
+	return http.CanonicalHeaderKey(name)
 }
 
 // url is that of a path of the app; it is made once.
@@ -213,12 +231,7 @@ func codeOf(err error) int {
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/http/http.go Deliver.
 func (i *incarnation) callHTTP(ctx context.Context, d *delivery, path *url.URL, header http.Header) outcome {
-	body := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(d.envelope)), nil }
-	r := &http.Request{Method: http.MethodPost, URL: path, Host: path.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
-		ContentLength: int64(len(d.envelope)), GetBody: body}
-	r.Body, _ = body()
-	r = r.WithContext(ctx)
-	response, err := i.http.RoundTrip(r)
+	status, answered, err := i.post(ctx, d.envelope, path, header)
 	if err != nil {
 		var panicked *world.PanicError
 		if errors.As(err, &panicked) && panicked.Value != http.ErrAbortHandler { //nolint:errorlint // a value, as in net/http
@@ -226,14 +239,7 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, path *url.URL, 
 		}
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
 	}
-	defer response.Body.Close()
-	var answered []byte
-	if response.ContentLength != 0 {
-		if answered, err = io.ReadAll(response.Body); err != nil {
-			return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
-		}
-	}
-	switch code := response.StatusCode; {
+	switch code := status; {
 	case code >= 200 && code <= 299:
 		var answer struct {
 			Status string `json:"status"`
@@ -247,6 +253,34 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, path *url.URL, 
 	default:
 		return outcome{kind: failed, answer: fmt.Sprintf("HTTP %d", code), code: code}
 	}
+}
+
+// posted is what a call of a handler in this process needs of its own.
+type posted struct {
+	bytes.Reader // the body
+	url          url.URL
+}
+
+func (*posted) Close() error { return nil }
+
+// post makes the request, once.
+func (i *incarnation) post(ctx context.Context, envelope []byte, path *url.URL, header http.Header) (status int, answer []byte, err error) {
+	body := &posted{url: *path}
+	body.Reset(envelope)
+	r := &http.Request{Method: http.MethodPost, URL: &body.url, Host: path.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
+		ContentLength: int64(len(envelope)), Body: body}
+	if i.handler != nil {
+		status, _, answer, err = world.Serve(ctx, i.handler, r)
+		return status, answer, err
+	}
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(envelope)), nil }
+	response, err := i.http.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
 }
 
 // byStatus reads the status of an answer; its case matters.

@@ -18,7 +18,8 @@ import (
 // maxNesting, followed by something, or with escapes in its keys. What was
 // appended is then of no use.
 func canonical(to, text []byte) (out []byte, same, ok bool) {
-	c := canonicaliser{in: text, out: to, same: true}
+	var room [16]written
+	c := canonicaliser{in: text, out: to, same: true, members: room[:0]}
 	c.space()
 	if !c.value(0) {
 		return c.out, false, false

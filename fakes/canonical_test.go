@@ -82,17 +82,17 @@ func TestCanonicalTakesWhatIsUsual(t *testing.T) {
 func reference(t *testing.T, got map[string]any, app, pubsub, topic, contentType string, data []byte, metadata map[string]string) []byte {
 	t.Helper()
 	event := map[string]any{
-		"id": override(metadata, "id"), "source": override(metadata, "source"), "type": override(metadata, "type"), "specversion": "1.0",
+		"id": property(metadata, "cloudevent.id"), "source": property(metadata, "cloudevent.source"), "type": property(metadata, "cloudevent.type"), "specversion": "1.0",
 		"datacontenttype": contentType, "time": got["time"], "topic": topic, "pubsubname": pubsub,
 	}
-	trace := override(metadata, "traceid")
-	if parent := override(metadata, "traceparent"); parent != "" {
+	trace := property(metadata, "cloudevent.traceid")
+	if parent := property(metadata, "cloudevent.traceparent"); parent != "" {
 		trace = parent
 	}
 	if trace == "" {
 		trace = noTrace
 	}
-	event["traceid"], event["traceparent"], event["tracestate"] = trace, trace, override(metadata, "tracestate")
+	event["traceid"], event["traceparent"], event["tracestate"] = trace, trace, property(metadata, "cloudevent.tracestate")
 	for attribute, value := range map[string]any{"id": got["id"], "source": app, "type": "com.dapr.event.sent"} {
 		if event[attribute] == "" {
 			event[attribute] = value

@@ -60,7 +60,8 @@ type dueItem struct {
 	at    time.Time
 	asked uint64
 	do    func()
-	index int // in the heap; -1 where it is not in it
+	call  *delivery // instead of do: a call that is then given up waiting for
+	index int       // in the heap; -1 where it is not in it
 }
 
 type dueHeap []*dueItem
@@ -140,7 +141,12 @@ func (e *engine) tick() {
 	}
 	did := false
 	for len(e.due) > 0 && !e.due[0].at.After(now) {
-		heap.Pop(&e.due).(*dueItem).do()
+		if item := heap.Pop(&e.due).(*dueItem); item.call != nil {
+			item.call.stalled = true
+			e.stalled++
+		} else {
+			item.do()
+		}
 		did = true
 	}
 	if e.soon.index >= 0 {
@@ -165,11 +171,8 @@ func (e *engine) start() *delivery {
 	}
 	d.begin()
 	e.open++
-	if d.patient.do == nil {
-		d.patient = dueItem{index: -1, do: func() {
-			d.stalled = true
-			e.stalled++
-		}}
+	if d.patient.call == nil {
+		d.patient = dueItem{index: -1, call: d}
 	}
 	e.ask(&d.patient, time.Now().Add(patience))
 	return d

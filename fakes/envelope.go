@@ -66,9 +66,9 @@ const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
 // wrap is the envelope around plain data: the members in the order that
 // encoding/json gives them.
 func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) sealed {
-	id, source, kind := override(metadata, "id"), override(metadata, "source"), override(metadata, "type")
-	trace, traceState := override(metadata, "traceid"), override(metadata, "tracestate")
-	if parent := override(metadata, "traceparent"); parent != "" {
+	id, source, kind := property(metadata, "cloudevent.id"), property(metadata, "cloudevent.source"), property(metadata, "cloudevent.type")
+	trace, traceState := property(metadata, "cloudevent.traceid"), property(metadata, "cloudevent.tracestate")
+	if parent := property(metadata, "cloudevent.traceparent"); parent != "" {
 		trace = parent
 	}
 	if id == "" {
@@ -199,11 +199,6 @@ func expired(event map[string]any) bool {
 	return err == nil && at.UTC().Before(time.Now().UTC())
 }
 
-// override is cloudevent.<attribute>, whose case does not matter.
-func override(metadata map[string]string, attribute string) string {
-	return property(metadata, "cloudevent."+attribute)
-}
-
 // timeToLive reads ttl or ttlInSeconds: a Go duration or whole seconds. What
 // daprd cannot read, it ignores.
 //
@@ -235,7 +230,7 @@ func property(metadata map[string]string, name string) string {
 		return value
 	}
 	for key, value := range metadata {
-		if strings.EqualFold(key, name) {
+		if len(key) >= len(name) && strings.EqualFold(key, name) { // longer: K has another form of two bytes more
 			return value
 		}
 	}
