@@ -76,7 +76,10 @@ func (a *app) consumer(name string) string {
 
 func (a *app) mayPublish(name, topic string) bool {
 	c, ok := a.components[name]
-	return ok && c.MayPublish(a.id, topic)
+	if !ok || len(c.Metadata) == 0 { // without settings everyone may
+		return ok
+	}
+	return c.MayPublish(a.id, topic)
 }
 
 func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) {

@@ -263,18 +263,26 @@ type posted struct {
 
 func (*posted) Close() error { return nil }
 
+// aRequest is what is alike in all requests.
+var aRequest = &http.Request{Method: http.MethodPost, Host: "app", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 // post makes the request, once.
 func (i *incarnation) post(ctx context.Context, envelope []byte, path *url.URL, header http.Header) (status int, answer []byte, err error) {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
 	body := &posted{url: *path}
 	body.Reset(envelope)
-	r := &http.Request{Method: http.MethodPost, URL: &body.url, Host: path.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
-		ContentLength: int64(len(envelope)), Body: body}
+	r := aRequest.WithContext(within)
+	r.URL, r.Header, r.Body, r.ContentLength = &body.url, header, body, int64(len(envelope))
 	if i.handler != nil {
-		status, _, answer, err = world.Serve(ctx, i.handler, r)
+		status, _, answer, err = world.Serve(i.handler, r)
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return status, answer, err
 	}
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(envelope)), nil }
-	response, err := i.http.RoundTrip(r.WithContext(ctx))
+	response, err := i.http.RoundTrip(r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -299,10 +307,11 @@ func byStatus(text string) outcome {
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/grpc/grpc.go Deliver.
 func (i *incarnation) callGRPC(ctx context.Context, request *runtime.TopicEventRequest, with map[string]string) outcome {
-	ctx = world.ToldInMetadata(ctx)
+	pairs := make([]string, 0, 2*len(with))
 	for name, value := range with {
-		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+		pairs = append(pairs, name, value)
 	}
+	ctx = metadata.AppendToOutgoingContext(world.ToldInMetadata(ctx), pairs...)
 	response, err := runtime.NewAppCallbackClient(i.conn).OnTopicEvent(ctx, request)
 	if err != nil {
 		code := status.Code(err)

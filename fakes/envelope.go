@@ -204,6 +204,9 @@ func expired(event map[string]any) bool {
 //
 // Source: components-contrib v1.16.0 metadata/utils.go TryGetTTL.
 func timeToLive(metadata map[string]string) (time.Duration, bool) {
+	if len(metadata) == 0 {
+		return 0, false
+	}
 	text := property(metadata, "ttl")
 	if text == "" {
 		text = property(metadata, "ttlInSeconds")

@@ -51,7 +51,12 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	defer r.Body.Close()
-	status, header, body, err := Serve(r.Context(), t.handler, r.Clone(context.Background()))
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel() // as net/http's server does when the handler returns
+	status, header, body, err := Serve(t.handler, r.Clone(ctx))
+	if err == nil && r.Context().Err() != nil {
+		err = context.Cause(r.Context())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +75,8 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Serve calls a handler as net/http's server would, without a connection, and
 // returns its answer: the header is nil where the handler set none. The request,
-// its URL and its header are the handler's from then on; its context is ctx, which
-// ends when Serve returns. The error is a [PanicError], or why ctx had ended.
-func Serve(ctx context.Context, handler http.Handler, r *http.Request) (status int, header http.Header, body []byte, err error) {
-	within, cancel := context.WithCancel(ctx)
-	defer cancel() // as net/http's server does when the handler returns
-	in := r.WithContext(within)
+// its URL and its header are the handler's. The error is a [PanicError].
+func Serve(handler http.Handler, in *http.Request) (status int, header http.Header, body []byte, err error) {
 	in.RequestURI = in.URL.RequestURI()
 	in.RemoteAddr = "127.0.0.1:0"
 	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
@@ -89,9 +90,6 @@ func Serve(ctx context.Context, handler http.Handler, r *http.Request) (status i
 		}
 	}()
 	handler.ServeHTTP(w, in)
-	if ctx.Err() != nil {
-		return 0, nil, nil, context.Cause(ctx)
-	}
 	w.WriteHeader(http.StatusOK)
 	return w.status, w.sent, w.body.Bytes(), nil
 }

@@ -1,9 +1,9 @@
 package world
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -27,13 +27,13 @@ type Recorder struct {
 	log   func(format string, args ...any) // nil outside a test, and once the world is closed
 
 	mu         sync.Mutex
-	open       map[string][]int             // app -> seq of its deliveries without an answer
-	delivered  map[int]openDelivery         // seq -> what was delivered
+	open       map[string][]int      // app -> seq of its deliveries without an answer
+	delivered  map[int]*openDelivery // seq -> what was delivered
+	unused     []*openDelivery
 	attempts   map[deliveryKey]int          // how often it was delivered so far
 	published  map[publicationKey]published // the latest published entries
 	deadLetter map[topicKey]bool            // topics that are a dead letter topic of somebody
-	carried    map[string]uint64            // what data of an event the journal holds, by id, as a hash
-	hash       maphash.Seed
+	carried    map[string][]byte            // what data of an event the journal holds, by id
 	violations []contract.Violation
 	expected   map[string]bool
 	claimed    map[violationKey]bool
@@ -88,9 +88,9 @@ type openDelivery struct {
 func newRecorder(cfg Config, set *resources.Set, j *journal.Journal, observer journal.Observer) *Recorder {
 	r := &Recorder{
 		cfg: cfg, resources: set, journal: j, observer: observer,
-		open: make(map[string][]int), delivered: make(map[int]openDelivery),
-		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]published), hash: maphash.MakeSeed(),
-		deadLetter: make(map[topicKey]bool), carried: make(map[string]uint64), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
+		open: make(map[string][]int), delivered: make(map[int]*openDelivery),
+		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]published),
+		deadLetter: make(map[topicKey]bool), carried: make(map[string][]byte), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
 	}
 	for _, c := range cfg.Contracts.Contracts() {
 		for _, consumer := range c.Consumers {
@@ -309,7 +309,7 @@ func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
 	r.carry(&entry, d.Envelope, false, false)
 	seq = r.journal.AppendValid(entry)
 	entry.Data = nil
-	r.delivered[seq] = openDelivery{entry}
+	r.keep(seq, entry)
 	r.open[d.App] = append(r.open[d.App], seq)
 	deadLetter := r.deadLetter[topicKey{d.PubSub, d.Topic}]
 	r.mu.Unlock()
@@ -347,14 +347,36 @@ func (r *Recorder) checkConsumer(seq int, app string, e contract.Event, event co
 func (r *Recorder) Answer(seq int, answer string, took time.Duration) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := r.delivered[seq].entry
-	delete(r.delivered, seq)
+	d := r.take(seq)
 	open := r.open[d.App]
 	if i := slices.Index(open, seq); i >= 0 {
 		r.open[d.App] = slices.Delete(open, i, i+1)
 	}
 	return r.journal.Append(journal.Entry{Kind: journal.Answered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
 		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: d.Attempt, Answer: answer, Duration: took, Cause: seq})
+}
+
+// keep remembers a delivery until it is answered; take gives it back, empty where
+// none is known. Callers hold r.mu.
+func (r *Recorder) keep(seq int, entry journal.Entry) {
+	d := new(openDelivery)
+	if n := len(r.unused); n > 0 {
+		d, r.unused = r.unused[n-1], r.unused[:n-1]
+	}
+	d.entry = entry
+	r.delivered[seq] = d
+}
+
+func (r *Recorder) take(seq int) journal.Entry {
+	d := r.delivered[seq]
+	if d == nil {
+		return journal.Entry{}
+	}
+	delete(r.delivered, seq)
+	r.unused = append(r.unused, d)
+	entry := d.entry
+	d.entry = journal.Entry{}
+	return entry
 }
 
 // Open is the number of deliveries that have no answer yet.
@@ -378,11 +400,10 @@ func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw, valid bool)
 		return
 	}
 	if id := entry.Event.ID; id != "" {
-		h := maphash.Bytes(r.hash, envelope)
-		if r.carried[id] == h {
+		if bytes.Equal(r.carried[id], envelope) {
 			return
 		}
-		r.carried[id] = h
+		r.carried[id] = envelope
 	}
 	if valid || !raw && json.Valid(envelope) {
 		entry.Data = envelope
