@@ -45,15 +45,40 @@ func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, 
 		event = make(map[string]any)
 	}
 	complete(event, pubsub, topic)
-	if expiration := expiration(metadata); expiration != "" {
+	if expiration := expires(metadata); expiration != "" {
 		event["expiration"] = expiration
 	}
 	out, err := json.Marshal(event) // sorts keys at every level, escapes <, >, &
 	return sealed{data: out}, err
 }
 
-// expiration is when the event's lifetime ends, "" where it has none.
-func expiration(metadata map[string]string) string {
+// overrides are metadata that set an attribute: cloudevent.<attribute>, whose case
+// does not matter.
+var overrides = [...]string{"cloudevent.id", "cloudevent.source", "cloudevent.type", "cloudevent.traceid", "cloudevent.traceparent", "cloudevent.tracestate"}
+
+// overriding is what a message's metadata says of each of the overrides.
+type overriding struct {
+	values [len(overrides)]string
+	count  int // of them that are there as they are written above
+}
+
+func overridden(metadata map[string]string) (o overriding) {
+	for i, name := range overrides {
+		value, ok := metadata[name]
+		if o.values[i] = value; ok {
+			o.count++
+		}
+	}
+	if o.count < len(metadata) { // there are others
+		for i, name := range overrides {
+			o.values[i] = property(metadata, name)
+		}
+	}
+	return o
+}
+
+// expires is when the event's lifetime ends, "" where it has none.
+func expires(metadata map[string]string) string {
 	if lifetime, ok := timeToLive(metadata); ok {
 		return time.Now().UTC().Add(lifetime).Format(time.RFC3339)
 	}
@@ -66,9 +91,9 @@ const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
 // wrap is the envelope around plain data: the members in the order that
 // encoding/json gives them.
 func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) sealed {
-	id, source, kind := property(metadata, "cloudevent.id"), property(metadata, "cloudevent.source"), property(metadata, "cloudevent.type")
-	trace, traceState := property(metadata, "cloudevent.traceid"), property(metadata, "cloudevent.tracestate")
-	if parent := property(metadata, "cloudevent.traceparent"); parent != "" {
+	o := overridden(metadata)
+	id, source, kind, trace, traceState := o.values[0], o.values[1], o.values[2], o.values[3], o.values[5]
+	if parent := o.values[4]; parent != "" {
 		trace = parent
 	}
 	if id == "" {
@@ -76,7 +101,10 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 	}
 	source, kind = cmp.Or(source, app), cmp.Or(kind, "com.dapr.event.sent")
 	trace, contentType = cmp.Or(trace, noTrace), cmp.Or(contentType, "text/plain")
-	expiration := expiration(metadata)
+	expiration := ""
+	if len(metadata) > o.count {
+		expiration = expires(metadata)
+	}
 
 	e := envelopeWriter{out: make([]byte, 0, len(data)+len(topic)+len(id)+512), plain: expiration == ""}
 	switch {

@@ -16,6 +16,9 @@ import (
 // open, nothing is ready and nothing is due, and otherwise waits for the world
 // to change, or for time.
 func (w *backend) Settle(ctx context.Context) error {
+	if w.settled() {
+		return nil
+	}
 	cfg := w.recorder.Config()
 	deadline := time.Now().Add(cfg.Horizon)
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, errHorizon)
@@ -60,6 +63,22 @@ func (w *backend) Settle(ctx context.Context) error {
 		return pending
 	}
 	return nil
+}
+
+// settled reports whether nothing is at work and nobody holds anything, so that
+// there is nothing to wait for.
+func (w *backend) settled() bool {
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
+	if w.engine.closed || w.runaway || w.busy() || len(w.under) > 0 {
+		return false
+	}
+	for _, g := range w.broker.order {
+		if !g.pending.empty() {
+			return false
+		}
+	}
+	return true
 }
 
 var errHorizon = errors.New("the horizon has passed")

@@ -13,11 +13,11 @@ type entries struct {
 // does not make large ones that are moved at once.
 const firstPiece, largestPiece = 16, 1024
 
-func (l *entries) add(e Entry) {
+func (l *entries) add(e *Entry) {
 	l.n++
 	if len(l.pieces) == 0 {
 		if len(l.whole) < cap(l.whole) {
-			l.whole = append(l.whole, e)
+			l.whole = append(l.whole, *e)
 			return
 		}
 		l.pieces = append(l.pieces, make([]Entry, 0, firstPiece))
@@ -27,7 +27,7 @@ func (l *entries) add(e Entry) {
 		l.pieces = append(l.pieces, make([]Entry, 0, min(2*cap(piece), largestPiece)))
 		last++
 	}
-	l.pieces[last] = append(l.pieces[last], e)
+	l.pieces[last] = append(l.pieces[last], *e)
 }
 
 // all are the entries so far, as a slice that is never changed.

@@ -83,7 +83,7 @@ func (j *Journal) AppendValid(e Entry) int {
 		panic(fmt.Sprintf("journal: cause %d of a %s entry is not the Seq of an entry before it (it would be %d); consider the Seq that Append returned, or 0 for none",
 			e.Cause, e.Kind, e.Seq))
 	}
-	j.entries.add(e)
+	j.entries.add(&e)
 	for _, s := range j.streams {
 		s.write(e)
 	}

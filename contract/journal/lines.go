@@ -407,7 +407,7 @@ func readLine(j *Journal, line []byte) (*Journal, error) {
 	if e.Cause < 0 || e.Cause >= e.Seq {
 		return nil, fmt.Errorf("cause: %d is not an entry before entry %d", e.Cause, e.Seq)
 	}
-	j.entries.add(e)
+	j.entries.add(&e)
 	return j, nil
 }
 

@@ -30,48 +30,14 @@ type Recorder struct {
 	open       map[string][]int      // app -> seq of its deliveries without an answer
 	delivered  map[int]*openDelivery // seq -> what was delivered
 	unused     []*openDelivery
-	attempts   map[deliveryKey]int          // how often it was delivered so far
-	published  map[publicationKey]published // the latest published entries
-	deadLetter map[topicKey]bool            // topics that are a dead letter topic of somebody
-	carried    map[string][]byte            // what data of an event the journal holds, by id
+	events     map[string]*passed // by CloudEvents id
+	deadLetter map[topicKey]bool  // topics that are a dead letter topic of somebody
 	violations []contract.Violation
 	expected   map[string]bool
 	claimed    map[violationKey]bool
 }
 
 type topicKey struct{ pubsub, topic string }
-type publicationKey struct{ pubsub, id string }
-
-// published is where an event was published: the seq of the latest entry, and of
-// the latest on each topic.
-type published struct {
-	latest int
-	topic  string // of the latest
-	others map[string]int
-}
-
-// and adds an entry.
-func (p published) and(topic string, seq int) published {
-	if p.latest != 0 && p.topic != topic {
-		if p.others == nil {
-			p.others = make(map[string]int)
-		}
-		p.others[p.topic] = p.latest
-	}
-	p.latest, p.topic = seq, topic
-	return p
-}
-
-// on is the latest entry on the topic or, where there is none, of all: then the
-// event was dead-lettered from another topic.
-func (p published) on(topic string) int {
-	if seq := p.others[topic]; seq != 0 && p.topic != topic {
-		return seq
-	}
-	return p.latest
-}
-
-type deliveryKey struct{ app, pubsub, topic, id string }
 type violationKey struct {
 	rule, app, pointer, got string
 	event                   contract.Ref
@@ -89,8 +55,8 @@ func newRecorder(cfg Config, set *resources.Set, j *journal.Journal, observer jo
 	r := &Recorder{
 		cfg: cfg, resources: set, journal: j, observer: observer,
 		open: make(map[string][]int), delivered: make(map[int]*openDelivery),
-		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]published),
-		deadLetter: make(map[topicKey]bool), carried: make(map[string][]byte), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
+		events:     make(map[string]*passed),
+		deadLetter: make(map[topicKey]bool), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
 	}
 	for _, c := range cfg.Contracts.Contracts() {
 		for _, consumer := range c.Consumers {
@@ -219,7 +185,7 @@ func (r *Recorder) PublishUnder(p Publication) (seq int, event contract.Ref, cau
 	r.carry(&entry, p.Envelope, p.Raw, p.Known)
 	seq = r.journal.AppendValid(entry)
 	if event.ID != "" {
-		r.published[publicationKey{p.PubSub, event.ID}] = r.published[publicationKey{p.PubSub, event.ID}].and(p.Topic, seq)
+		r.passed(event.ID).published(p.PubSub, p.Topic, seq)
 	}
 	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
 	r.mu.Unlock()
@@ -296,11 +262,10 @@ func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
 			d.Event = r.Catalog().Ref(e)
 		}
 	}
-	key := deliveryKey{d.App, d.PubSub, d.Topic, d.Event.ID}
 	r.mu.Lock()
-	r.attempts[key]++
-	attempt = r.attempts[key]
-	known := r.published[publicationKey{d.PubSub, d.Event.ID}].on(d.Topic)
+	passed := r.passed(d.Event.ID)
+	attempt = passed.attempt(d.App, d.PubSub, d.Topic)
+	known := passed.on(d.PubSub, d.Topic)
 	if d.Cause == 0 {
 		d.Cause = known
 	}
@@ -390,7 +355,7 @@ func (r *Recorder) Open() int {
 func (r *Recorder) PublishedSeq(pubsub, id string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.published[publicationKey{pubsub, id}].latest
+	return r.events[id].on(pubsub, "")
 }
 
 // carry puts the event's data on its first entry; valid says that it is known to
@@ -400,10 +365,11 @@ func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw, valid bool)
 		return
 	}
 	if id := entry.Event.ID; id != "" {
-		if bytes.Equal(r.carried[id], envelope) {
+		passed := r.passed(id)
+		if bytes.Equal(passed.data, envelope) {
 			return
 		}
-		r.carried[id] = envelope
+		passed.data = envelope
 	}
 	if valid || !raw && json.Valid(envelope) {
 		entry.Data = envelope
