@@ -48,8 +48,10 @@ type app struct {
 	resources   *resources.Set
 	components  map[string]component
 	sidecar     *sidecar
-	incarnation *incarnation        // nil before the first and between two
-	busy        map[string]int      // by component: workers that a delivery holds, retry waits included
+	incarnation *incarnation     // nil before the first and between two
+	busy        map[string]int   // by component: workers that a delivery holds, retry waits included
+	lanes       map[string]*lane // by component
+	outbounds   map[string]resources.Policy
 	breakers    map[string]*breaker // by component
 	subscribed  []*subscription
 	streams     []*stream      // that are open
@@ -85,7 +87,10 @@ func (a *app) consumer(name string) string {
 
 func (a *app) mayPublish(name, topic string) bool {
 	c, ok := a.components[name]
-	return ok && c.MayPublish(a.id, topic)
+	if !ok || len(c.Metadata) == 0 { // without settings everyone may
+		return ok
+	}
+	return c.MayPublish(a.id, topic)
 }
 
 func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) {
@@ -93,12 +98,11 @@ func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) 
 	if cfg.Dapr != "1.16" {
 		return nil, fmt.Errorf("Config.Dapr is %q: the fake shows the behaviour of 1.16", cfg.Dapr)
 	}
-	var seed [32]byte
-	binary.LittleEndian.PutUint64(seed[:], uint64(cfg.Seed))
 	w := &backend{
-		recorder: recorder, engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
-		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: rand.NewChaCha8(seed),
+		recorder: recorder, broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
+		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: newIDs(cfg.Seed),
 	}
+	w.engine = newEngine(w)
 	if err := checkBreakers(recorder.Resources()); err != nil {
 		return nil, err
 	}
@@ -196,6 +200,13 @@ func (w *backend) definedElsewhere(name string) bool {
 	return ok
 }
 
+// newIDs is what a world's ids are drawn from.
+func newIDs(seed int64) *rand.ChaCha8 {
+	var from [32]byte
+	binary.LittleEndian.PutUint64(from[:], uint64(seed))
+	return rand.NewChaCha8(from)
+}
+
 // newID draws a version 4 UUID from the world's seed.
 func (w *backend) newID() string {
 	w.idMu.Lock()
@@ -264,10 +275,11 @@ func (w *backend) begin(a *app, s *subscription, p world.Protocol, now time.Time
 	s.app, s.protocol, s.started = a, p, now
 	s.processingTimeout, s.redeliverInterval, s.concurrency = c.processingTimeout, c.redeliverInterval, c.concurrency
 	s.policy = a.resources.Inbound(a.id, s.component)
+	s.lane = a.lane(&w.engine.ready, s.component)
 	a.breaker(s.component, s.policy) // made now: see its interval
 	w.recorder.Subscribe(world.Subscription{App: a.id, PubSub: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
 		Protocol: p, Kind: s.kind}, journal.Engine)
-	g := w.broker.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
+	g := w.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
 	g.join(s)
 	w.read(g)
 }
@@ -377,7 +389,7 @@ func (w *backend) deliverAgain(g *group, h handledMessage, f faults.Redeliver) {
 		d := &delivery{world: w, sub: h.sub, group: g, pending: &pending{message: h.message}, again: true, last: h.seq}
 		d.last = d.record(journal.Entry{Kind: journal.FaultInjected, Fault: f.String()})
 		w.again++
-		w.engine.ready = append(w.engine.ready, d)
+		w.engine.ready.push(d)
 	}
 }
 

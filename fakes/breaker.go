@@ -83,13 +83,29 @@ func (a *app) breaker(component string, policy resources.Policy) *breaker {
 //
 // Source: dapr v1.16.0 pkg/runtime/pubsub/publisher/publisher.go.
 func (a *app) publishes(component string, done error) error {
-	b := a.breaker(component, a.resources.Outbound(a.id, component))
+	b := a.breaker(component, a.outbound(component))
+	if b == nil {
+		return done
+	}
 	generation, err := b.before(time.Now())
 	if err != nil {
 		return err
 	}
 	b.after(generation, done == nil, time.Now())
 	return done
+}
+
+// outbound is the component's outbound policy, which is read once.
+func (a *app) outbound(component string) resources.Policy {
+	policy, ok := a.outbounds[component]
+	if !ok {
+		policy = a.resources.Outbound(a.id, component)
+		if a.outbounds == nil {
+			a.outbounds = make(map[string]resources.Policy)
+		}
+		a.outbounds[component] = policy
+	}
+	return policy
 }
 
 // before asks to make a call; the generation is for after. A nil breaker lets
@@ -203,6 +219,9 @@ func checkBreakers(set *resources.Set) error {
 // a handled event is made by a sidecar that has just started. No lock is held.
 func (d *delivery) pass() bool {
 	if d.again {
+		return true
+	}
+	if d.sub.policy.CircuitBreaker == nil {
 		return true
 	}
 	d.world.engine.mu.Lock()

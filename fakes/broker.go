@@ -30,12 +30,14 @@ type groupKey struct {
 // topic is a stream: XADD appends, nothing is deleted.
 type topic struct {
 	topicKey
-	log []*message
+	log    []*message
+	groups []*group // that read it, in the order of their making
 }
 
 // message is an entry of a stream.
 type message struct {
 	data     []byte            // the envelope, or the raw payload
+	known                      // of data
 	metadata map[string]string // of the publish call, as the component stores it
 	event    contract.Ref
 	seq      int // of the journal entry that put it here
@@ -49,14 +51,15 @@ type group struct {
 	groupKey
 	topic   *topic
 	next    int // index in topic.log of what is read next
-	pending []*pending
+	pending pendingList
 	handled []handledMessage // acknowledged after SUCCESS: what a redelivery can bring again
 	subs    []*subscription  // who reads it: usually one; apps with one consumerID share it
 	blocked []*subscription  // streams that have ended and whose last read is still open: see leave
 	left    *subscription    // who left last: for them it is that nobody reads
 	turn    int              // which of subs claims next, of those that claim at one time
 	reads   uint64           // numbers what was read, for the turns of those who read
-	tick    *dueItem         // the next reclaim that finds something
+	tick    dueItem          // the next reclaim that finds something
+	by      *subscription    // who makes it
 }
 
 // handledMessage is a message with the entry of the delivery that was answered
@@ -65,16 +68,6 @@ type handledMessage struct {
 	message *message
 	sub     *subscription
 	seq     int
-}
-
-// pending is an entry of the group's pending entries list.
-type pending struct {
-	message    *message
-	read       time.Time // when it was read or claimed last
-	rounds     int       // how often it was claimed again
-	deliveries int
-	queued     int // deliveries of it that have not begun
-	open       int // calls of the app with it
 }
 
 func newBroker() *broker {
@@ -92,12 +85,15 @@ func (b *broker) topic(key topicKey) *topic {
 
 // group is XGROUP CREATE … 0 MKSTREAM: a new group begins at the stream's
 // beginning.
-func (b *broker) group(key groupKey) *group {
+func (w *backend) group(key groupKey) *group {
+	b := w.broker
 	g := b.groups[key]
 	if g == nil {
 		g = &group{groupKey: key, topic: b.topic(key.topicKey)}
+		g.tick = dueItem{index: -1, do: func() { w.reclaim(g) }}
 		b.groups[key] = g
 		b.order = append(b.order, g)
+		g.topic.groups = append(g.topic.groups, g)
 	}
 	return g
 }
@@ -125,7 +121,7 @@ func (g *group) join(s *subscription) {
 // Source: components-contrib v1.16.0 pubsub/redis/redis.go pollNewMessagesLoop;
 // go-redis v9 does not end a blocking command with its context.
 func (w *backend) leave(s *subscription) {
-	g := w.broker.group(groupKey{topicKey{s.app.components[s.component].redis, s.topic}, s.app.consumer(s.component)})
+	g := w.group(groupKey{topicKey{s.app.components[s.component].redis, s.topic}, s.app.consumer(s.component)})
 	g.subs = slices.DeleteFunc(g.subs, func(other *subscription) bool { return other == s })
 	g.left = s
 	g.blocked = append(g.blocked, s)
@@ -176,10 +172,8 @@ func (g *group) reclaimer(read time.Time) (first *subscription, at time.Time) {
 func (w *backend) append(key topicKey, m *message) {
 	t := w.broker.topic(key)
 	t.log = append(t.log, m)
-	for _, g := range w.broker.order {
-		if g.topic == t {
-			w.read(g)
-		}
+	for _, g := range t.groups {
+		w.read(g)
 	}
 }
 
@@ -191,7 +185,7 @@ const maxChain = 1000
 func (w *backend) read(g *group) {
 	for ; g.next < len(g.topic.log) && len(g.subs)+len(g.blocked) > 0; g.next++ {
 		p := &pending{message: g.topic.log[g.next], read: time.Now()}
-		g.pending = append(g.pending, p)
+		g.pending.add(p)
 		if by := g.swallowed(); by != nil {
 			d := &delivery{world: w, sub: by, group: g, pending: p, last: p.message.seq, outcome: outcome{note: "read for a stream that has ended"}}
 			d.stay()
@@ -209,41 +203,36 @@ func (w *backend) queue(g *group, p *pending, to *subscription) {
 		return
 	}
 	p.queued++
-	w.engine.ready = append(w.engine.ready, &delivery{world: w, sub: to, group: g, pending: p, last: p.message.seq})
+	w.engine.ready.message(g, p, to)
 }
 
 // reclaimLater asks for the first tick of the reclaim loop that finds a
 // message idle for processingTimeout. The loop ticks every redeliverInterval
 // from the subscription's start; either being 0 turns it off.
 func (w *backend) reclaimLater(g *group) {
-	w.engine.cancel(g.tick)
-	g.tick = nil
-	if len(g.pending) == 0 || !g.reclaims() {
+	oldest := g.pending.longestIdle()
+	if oldest == nil || !g.reclaims() {
+		w.engine.cancel(&g.tick)
 		return
 	}
-	oldest := g.pending[0].read
-	for _, p := range g.pending {
-		if p.read.Before(oldest) {
-			oldest = p.read
-		}
-	}
-	by, at := g.reclaimer(oldest)
-	g.tick = w.engine.at(at, func() { w.reclaim(g, by) })
+	var at time.Time
+	g.by, at = g.reclaimer(oldest.read)
+	w.engine.ask(&g.tick, at)
 }
 
 // reclaim is XPENDING and XCLAIM: what was idle long enough is delivered
 // again, also while an earlier delivery of it still runs. What only waits for
 // its turn here is not: daprd's workers would have begun with it, while the fake
 // lets one app after another run.
-func (w *backend) reclaim(g *group, by *subscription) {
-	g.tick = nil
+func (w *backend) reclaim(g *group) {
+	by := g.by
 	g.turn++
 	now := time.Now()
-	for _, p := range g.pending {
+	for p := range g.pending.all() {
 		if now.Sub(p.read) < by.processingTimeout {
 			continue
 		}
-		p.read = now
+		g.touch(p, now)
 		if p.queued == 0 {
 			p.rounds++
 			w.queue(g, p, by)
@@ -254,18 +243,20 @@ func (w *backend) reclaim(g *group, by *subscription) {
 
 // holds reports whether the message is still pending: an earlier or later
 // delivery of it may have been acknowledged.
-func (g *group) holds(p *pending) bool { return slices.Contains(g.pending, p) }
+func (g *group) holds(p *pending) bool { return p.held }
+
+// touch says that the message was read or claimed now.
+func (g *group) touch(p *pending, now time.Time) { g.pending.touch(p, now) }
 
 // acknowledge is XACK.
 func (w *backend) acknowledge(d *delivery) {
 	g := d.group
-	i := slices.Index(g.pending, d.pending)
-	if i < 0 {
+	if !d.pending.held {
 		return
 	}
-	g.pending = slices.Delete(g.pending, i, i+1)
+	g.pending.remove(d.pending)
 	d.last = d.record(journal.Entry{Kind: journal.Acknowledged})
-	if len(g.pending) == 0 {
+	if g.pending.empty() {
 		w.reclaimLater(g)
 	}
 }

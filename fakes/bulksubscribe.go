@@ -50,7 +50,7 @@ func newBulk(enabled bool, most, awaitMs int) *bulk {
 func (d *delivery) hand() {
 	d.taken = time.Now()
 	d.pending.queued--
-	d.pending.read = d.taken
+	d.group.touch(d.pending, d.taken)
 	d.sub.app.busy[d.sub.component]++
 }
 
@@ -229,7 +229,7 @@ func (t *batch) proceed() {
 	}
 	first := t.paths[t.at].members[0].d
 	// A delivery of its own carries the call through the engine and the policy.
-	t.world.engine.ready = append(t.world.engine.ready, &delivery{world: t.world, sub: t.sub, group: first.group, batch: t,
+	t.world.engine.ready.push(&delivery{world: t.world, sub: t.sub, group: first.group, batch: t,
 		pending: &pending{message: first.pending.message}})
 }
 
@@ -434,7 +434,7 @@ func (t *batch) again(c *delivery, p *bulkPath, wait time.Duration) {
 		for _, e := range members {
 			delete(t.world.retries, e.d)
 		}
-		t.world.engine.ready = append(t.world.engine.ready, c)
+		t.world.engine.ready.push(c)
 	})
 }
 

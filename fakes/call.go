@@ -3,12 +3,12 @@ package fakes
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,8 +20,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/fakes/world"
@@ -37,7 +35,9 @@ type incarnation struct {
 	calls    sync.WaitGroup
 
 	http      http.RoundTripper // ProtocolHTTP
+	handler   http.Handler      // the same app where it is in this process, else nil
 	closeIdle func()
+	urls      sync.Map         // path -> *url.URL
 	conn      *grpc.ClientConn // ProtocolGRPC
 
 	health *appHealth // nil: it is taken to be well
@@ -49,6 +49,7 @@ func newIncarnation(e world.Endpoint) (*incarnation, error) {
 	switch e.Protocol {
 	case world.ProtocolHTTP:
 		i.http, i.closeIdle = e.Transport()
+		i.handler = e.Handler
 	case world.ProtocolGRPC:
 		conn, err := e.DialGRPC()
 		if err != nil {
@@ -124,8 +125,8 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 
 // prepare makes the request, as far as that is possible without the app.
 func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, err error) {
-	with := withPubSub(d.pending.message.metadata, d.sub.component)
 	if i.protocol == world.ProtocolGRPC {
+		with := withPubSub(d.pending.message.metadata, d.sub.component)
 		request, err := topicEventRequest(d)
 		if err != nil {
 			return nil, err
@@ -137,12 +138,73 @@ func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, 
 		}
 		return func(ctx context.Context) outcome { return i.callGRPC(ctx, request, with) }, nil
 	}
-	for name, value := range with {
+	header, err := headers(d)
+	if err != nil {
+		return nil, err
+	}
+	path, err := i.url(d.path)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) outcome { return i.callHTTP(ctx, d, path, header) }, nil
+}
+
+// headers are those of a delivery over HTTP: the message's metadata, the
+// component's name, and the content type.
+func headers(d *delivery) (http.Header, error) {
+	metadata := d.pending.message.metadata
+	header := make(http.Header, len(metadata)+2)
+	values := make([]string, 0, len(metadata)+2)
+	set := func(name, value string) error {
 		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("publish metadata %q: %q is no HTTP header", name, value)
+			return fmt.Errorf("publish metadata %q: %q is no HTTP header", name, value)
+		}
+		if !strings.EqualFold(name, "Content-Length") {
+			values = append(values, value)
+			header[headerKey(name)] = values[len(values)-1 : len(values) : len(values)]
+		}
+		return nil
+	}
+	for name, value := range metadata {
+		if name == "pubsubName" {
+			continue // the component's name, below
+		}
+		if err := set(name, value); err != nil {
+			return nil, err
 		}
 	}
-	return func(ctx context.Context) outcome { return i.callHTTP(ctx, d, with) }, nil
+	if err := set("pubsubName", d.sub.component); err != nil {
+		return nil, err
+	}
+	return header, set("Content-Type", "application/cloudevents+json")
+}
+
+// headerKey is [http.CanonicalHeaderKey], which makes what it does not know anew
+// each time.
+func headerKey(name string) string {
+	switch name {
+	case "pubsubName":
+		return "Pubsubname"
+	case "cloudevent.id":
+		return "Cloudevent.id"
+	case "cloudevent.source":
+		return "Cloudevent.source"
+	case "cloudevent.type":
+		return "Cloudevent.type"
+	}
+	return http.CanonicalHeaderKey(name)
+}
+
+// url is that of a path of the app; it is made once.
+func (i *incarnation) url(path string) (*url.URL, error) {
+	if known, ok := i.urls.Load(path); ok {
+		return known.(*url.URL), nil
+	}
+	u, err := url.Parse("http://app/" + strings.TrimPrefix(path, "/"))
+	if err == nil {
+		i.urls.Store(path, u)
+	}
+	return u, err
 }
 
 // validMetadata is grpc-go's own test of what it sends as a header: an illegal
@@ -173,18 +235,8 @@ func codeOf(err error) int {
 // callHTTP is a POST of the CloudEvent.
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/http/http.go Deliver.
-func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string]string) outcome {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://app/"+strings.TrimPrefix(d.path, "/"), bytes.NewReader(d.envelope))
-	if err != nil {
-		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
-	}
-	for name, value := range with {
-		if !strings.EqualFold(name, "Content-Length") {
-			r.Header.Set(name, value)
-		}
-	}
-	r.Header.Set("Content-Type", "application/cloudevents+json")
-	response, err := i.http.RoundTrip(r)
+func (i *incarnation) callHTTP(ctx context.Context, d *delivery, path *url.URL, header http.Header) outcome {
+	status, answered, err := i.post(ctx, d.envelope, path, header)
 	if err != nil {
 		var panicked *world.PanicError
 		if errors.As(err, &panicked) && panicked.Value != http.ErrAbortHandler { //nolint:errorlint // a value, as in net/http
@@ -192,17 +244,12 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string
 		}
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: err.Error()}
-	}
-	switch code := response.StatusCode; {
+	switch code := status; {
 	case code >= 200 && code <= 299:
 		var answer struct {
 			Status string `json:"status"`
 		}
-		if json.NewDecoder(bytes.NewReader(body)).Decode(&answer) != nil {
+		if len(answered) == 0 || json.NewDecoder(bytes.NewReader(answered)).Decode(&answer) != nil {
 			return outcome{kind: handled, answer: journal.Success}
 		}
 		return byStatus(answer.Status)
@@ -211,6 +258,42 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string
 	default:
 		return outcome{kind: failed, answer: fmt.Sprintf("HTTP %d", code), code: code}
 	}
+}
+
+// posted is what a call of a handler in this process needs of its own.
+type posted struct {
+	bytes.Reader // the body
+	url          url.URL
+}
+
+func (*posted) Close() error { return nil }
+
+// aRequest is what is alike in all requests.
+var aRequest = &http.Request{Method: http.MethodPost, Host: "app", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
+// post makes the request, once.
+func (i *incarnation) post(ctx context.Context, envelope []byte, path *url.URL, header http.Header) (status int, answer []byte, err error) {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	body := &posted{url: *path}
+	body.Reset(envelope)
+	r := aRequest.WithContext(within)
+	r.URL, r.Header, r.Body, r.ContentLength = &body.url, header, body, int64(len(envelope))
+	if i.handler != nil {
+		status, _, answer, err = world.Serve(i.handler, r)
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return status, answer, err
+	}
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(envelope)), nil }
+	response, err := i.http.RoundTrip(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
 }
 
 // byStatus reads the status of an answer; its case matters.
@@ -229,10 +312,11 @@ func byStatus(text string) outcome {
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/grpc/grpc.go Deliver.
 func (i *incarnation) callGRPC(ctx context.Context, request *runtime.TopicEventRequest, with map[string]string) outcome {
-	ctx = world.ToldInMetadata(ctx)
+	pairs := make([]string, 0, 2*len(with))
 	for name, value := range with {
-		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+		pairs = append(pairs, name, value)
 	}
+	ctx = metadata.AppendToOutgoingContext(world.ToldInMetadata(ctx), pairs...)
 	response, err := runtime.NewAppCallbackClient(i.conn).OnTopicEvent(ctx, request)
 	if err != nil {
 		code := status.Code(err)
@@ -251,51 +335,4 @@ func (i *incarnation) callGRPC(ctx context.Context, request *runtime.TopicEventR
 	default:
 		return outcome{kind: failed, answer: fmt.Sprintf("status %d", s), code: noCode}
 	}
-}
-
-// topicEventRequest is the event as a gRPC app gets it: data by content type,
-// and everything that has no field of its own among the extensions.
-//
-// Source: dapr v1.16.0 pkg/runtime/pubsub/subscriptions.go
-// GRPCEnvelopeFromSubscriptionMessage.
-func topicEventRequest(d *delivery) (*runtime.TopicEventRequest, error) {
-	text := func(attribute string) string { s, _ := d.event[attribute].(string); return s }
-	r := &runtime.TopicEventRequest{Id: text("id"), Source: text("source"), Type: text("type"), SpecVersion: text("specversion"),
-		DataContentType: text("datacontenttype"), Topic: d.sub.topic, PubsubName: d.sub.component, Path: d.path}
-	if data, ok := d.event["data_base64"]; ok && data != nil {
-		encoded, ok := data.(string)
-		if !ok {
-			return nil, errors.New("unexpected data type encountered in envelope")
-		}
-		var err error
-		if r.Data, err = base64.StdEncoding.DecodeString(encoded); err != nil {
-			return nil, err
-		}
-	} else if data, ok := d.event["data"]; ok && data != nil {
-		contentType := r.DataContentType
-		switch {
-		case strings.HasPrefix(strings.ToLower(contentType), "text/"), isContentType(contentType, "application/xml"):
-			s, ok := data.(string)
-			if !ok {
-				return nil, errors.New("unexpected data type encountered in envelope")
-			}
-			r.Data = []byte(s)
-		case isContentType(contentType, "application/json"), isContentType(contentType, "application/cloudevents+json"):
-			r.Data, _ = json.Marshal(data)
-		} // any other content type: the data is lost, as in daprd
-	}
-	extensions := make(map[string]any)
-	for name, value := range d.event {
-		switch name {
-		case "id", "source", "datacontenttype", "type", "specversion", "data", "data_base64":
-		default:
-			extensions[name] = value
-		}
-	}
-	encoded, err := json.Marshal(extensions)
-	if err != nil {
-		return nil, err
-	}
-	r.Extensions = new(structpb.Struct)
-	return r, protojson.Unmarshal(encoded, r.Extensions)
 }

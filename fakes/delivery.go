@@ -29,7 +29,8 @@ type delivery struct {
 	// again marks a redelivery of a handled event: its answer goes nowhere.
 	again bool
 
-	event    map[string]any // decoded as daprd decodes it; nil before that
+	prepared bool
+	event    map[string]any // decoded as daprd decodes it; nil where the message is known
 	envelope []byte         // what the app gets
 	path     string
 	attempts int           // calls so far in this run of the policy
@@ -41,9 +42,9 @@ type delivery struct {
 	seq         int          // of its delivered entry; 0 where the app is not called
 	outcome     outcome
 	stalled     bool
-	patience    *dueItem
-	last        int  // seq of the latest entry about it: the cause of the next
-	passed      bool // the circuit breaker let it pass, in this generation
+	patient     dueItem // when the engine stops waiting for the call: see patience
+	last        int     // seq of the latest entry about it: the cause of the next
+	passed      bool    // the circuit breaker let it pass, in this generation
 	generation  int
 	batch       *batch // it only carries the call of this one: see batch
 	unread      bool   // its stream had ended when a worker began with it
@@ -88,9 +89,10 @@ func (d *delivery) broken(note string) outcome {
 }
 
 // mayStart reports whether a worker is free for it. The engine's lock is held.
-func (d *delivery) mayStart() bool {
-	return !d.taken.IsZero() || d.again || d.batch != nil || d.sub.app.busy[d.sub.component] < d.sub.concurrency
-}
+func (d *delivery) mayStart() bool { return d.needsNoWorker() || d.sub.hasWorker() }
+
+// needsNoWorker reports whether it has one, or is none of a worker's.
+func (d *delivery) needsNoWorker() bool { return !d.taken.IsZero() || d.again || d.batch != nil }
 
 // begin is called under the engine's lock when the delivery is chosen.
 func (d *delivery) begin() {
@@ -118,7 +120,7 @@ func (d *delivery) begin() {
 		d.taken = time.Now()
 		if !d.again {
 			d.pending.queued--
-			d.pending.read = d.taken // daprd's workers would not have let it wait: see reclaim
+			d.group.touch(d.pending, d.taken) // daprd's workers would not have let it wait: see reclaim
 			d.sub.app.busy[d.sub.component]++
 			d.unread = d.sub.takes()
 		}
@@ -141,7 +143,7 @@ func (d *delivery) run() {
 		d.outcome = outcome{kind: unread, note: "subscription is closed"}
 		return
 	}
-	if d.event == nil {
+	if !d.prepared {
 		if d.outcome = d.prepare(); d.outcome.kind != handled {
 			return
 		}
@@ -207,6 +209,10 @@ func (d *delivery) abandoned() {
 // prepare decodes the message and chooses the path.
 func (d *delivery) prepare() outcome {
 	m := d.pending.message
+	if path, ok := d.sub.onlyPath(); ok && m.known > 0 {
+		d.prepared, d.envelope, d.path = true, m.data, path
+		return outcome{kind: handled}
+	}
 	raw, err := rawPayload(map[string]string{"rawPayload": d.sub.rawPayload})
 	if err != nil {
 		return outcome{kind: unusable, note: err.Error()}
@@ -238,7 +244,7 @@ func (d *delivery) prepare() outcome {
 	if !ok {
 		return outcome{kind: unrouted, note: "no routing rule matches"}
 	}
-	d.event, d.path = event, path
+	d.prepared, d.event, d.path = true, event, path
 	return outcome{kind: handled}
 }
 
@@ -278,7 +284,7 @@ func (d *delivery) finish() {
 			d.world.retries[d] = at
 			d.world.engine.at(at, func() {
 				delete(d.world.retries, d)
-				d.world.engine.ready = append(d.world.engine.ready, d)
+				d.world.engine.ready.push(d)
 			})
 			return
 		}
@@ -396,11 +402,10 @@ func (d *delivery) retry() (time.Duration, bool) {
 // handled keeps the message for a redelivery, and makes those that are armed.
 func (d *delivery) handled() {
 	h := handledMessage{d.pending.message, d.sub, d.seq}
-	for _, before := range d.group.handled {
-		if before.message == h.message {
-			return // by an earlier delivery that was slow
-		}
+	if d.pending.handled {
+		return // by an earlier delivery that was slow
 	}
+	d.pending.handled = true
 	d.group.handled = append(d.group.handled, h)
 	for _, armed := range d.world.redeliveries {
 		if armed.strikes(h) {

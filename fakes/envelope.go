@@ -2,6 +2,7 @@ package fakes
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,7 +10,22 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventproof/eventproof/contract"
 )
+
+// sealed is an event as it goes to the broker.
+type sealed struct {
+	data []byte
+	known
+	event contract.Ref // its name, where it is known
+}
+
+// known is where the data of an envelope ends; 0 where the envelope is to be read.
+// One that is known is of daprd's own making; nothing in it is to be looked at more
+// closely (see canonical: same), it does not expire, and its attributes are plain
+// texts.
+type known int
 
 // envelope makes the CloudEvent that daprd 1.16 sends to the broker for a
 // publish call.
@@ -17,69 +33,141 @@ import (
 // Sources: dapr v1.16.0 pkg/runtime/pubsub/cloudevents.go NewCloudEvent;
 // components-contrib v1.16.0 pubsub/envelope.go NewCloudEventsEnvelope,
 // FromCloudEvent, ApplyMetadata.
-func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) ([]byte, error) {
+func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) (sealed, error) {
+	if !isContentType(contentType, "application/cloudevents+json") {
+		return w.wrap(app, pubsub, topic, contentType, data, metadata), nil
+	}
 	var event map[string]any
-	if isContentType(contentType, "application/cloudevents+json") {
-		if err := decode(data, &event); err != nil {
-			return nil, err
-		}
-		if event == nil { // the JSON text null
-			event = make(map[string]any)
-		}
-		complete(event, pubsub, topic)
-	} else {
-		event = w.wrap(app, pubsub, topic, contentType, data, metadata)
+	if err := decode(data, &event); err != nil {
+		return sealed{}, err
 	}
+	if event == nil { // the JSON text null
+		event = make(map[string]any)
+	}
+	complete(event, pubsub, topic)
+	if expiration := expires(metadata); expiration != "" {
+		event["expiration"] = expiration
+	}
+	out, err := json.Marshal(event) // sorts keys at every level, escapes <, >, &
+	return sealed{data: out}, err
+}
+
+// overrides are metadata that set an attribute: cloudevent.<attribute>, whose case
+// does not matter.
+var overrides = [...]string{"cloudevent.id", "cloudevent.source", "cloudevent.type", "cloudevent.traceid", "cloudevent.traceparent", "cloudevent.tracestate"}
+
+// overriding is what a message's metadata says of each of the overrides.
+type overriding struct {
+	values [len(overrides)]string
+	count  int // of them that are there as they are written above
+}
+
+func overridden(metadata map[string]string) (o overriding) {
+	for i, name := range overrides {
+		value, ok := metadata[name]
+		if o.values[i] = value; ok {
+			o.count++
+		}
+	}
+	if o.count < len(metadata) { // there are others
+		for i, name := range overrides {
+			o.values[i] = property(metadata, name)
+		}
+	}
+	return o
+}
+
+// expires is when the event's lifetime ends, "" where it has none.
+func expires(metadata map[string]string) string {
 	if lifetime, ok := timeToLive(metadata); ok {
-		event["expiration"] = time.Now().UTC().Add(lifetime).Format(time.RFC3339)
+		return time.Now().UTC().Add(lifetime).Format(time.RFC3339)
 	}
-	return json.Marshal(event) // sorts keys at every level, escapes <, >, &
+	return ""
 }
 
 // noTrace is what daprd writes where there is no span.
 const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
 
-// wrap is the envelope around plain data.
-func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) map[string]any {
-	id, source, kind, trace, traceState := override(metadata, "id"), override(metadata, "source"), override(metadata, "type"),
-		override(metadata, "traceid"), override(metadata, "tracestate")
-	if parent := override(metadata, "traceparent"); parent != "" {
+// wrap is the envelope around plain data: the members in the order that
+// encoding/json gives them.
+func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) sealed {
+	o := overridden(metadata)
+	id, source, kind, trace, traceState := o.values[0], o.values[1], o.values[2], o.values[3], o.values[5]
+	if parent := o.values[4]; parent != "" {
 		trace = parent
 	}
 	if id == "" {
 		id = w.newID()
 	}
-	if source == "" {
-		source = app
+	source, kind = cmp.Or(source, app), cmp.Or(kind, "com.dapr.event.sent")
+	trace, contentType = cmp.Or(trace, noTrace), cmp.Or(contentType, "text/plain")
+	expiration := ""
+	if len(metadata) > o.count {
+		expiration = expires(metadata)
 	}
-	if kind == "" {
-		kind = "com.dapr.event.sent"
-	}
-	if trace == "" {
-		trace = noTrace
-	}
-	if contentType == "" {
-		contentType = "text/plain"
-	}
-	event := map[string]any{
-		"id": id, "source": source, "type": kind, "specversion": "1.0", "datacontenttype": contentType,
-		"time": time.Now().Format(time.RFC3339), "topic": topic, "pubsubname": pubsub,
-		"traceid": trace, "traceparent": trace, "tracestate": traceState,
-	}
-	var value any
+
+	e := envelopeWriter{out: make([]byte, 0, len(data)+len(topic)+len(id)+512), plain: expiration == ""}
 	switch {
 	case isContentType(contentType, "application/json"):
-		if decode(data, &value) == nil {
-			event["data"] = value
-		} else {
-			event["data"] = string(data)
-		}
+		e.json("{\"data\":", data)
 	case isContentType(contentType, "application/octet-stream"), isContentType(contentType, "application/cloudevents+protobuf"):
-		event["data_base64"] = base64.StdEncoding.EncodeToString(data)
+		e.out = append(e.out, "{\"data_base64\":\""...)
+		e.out = append(base64.StdEncoding.AppendEncode(e.out, data), '"')
 	default:
-		event["data"] = string(data)
+		e.out, _ = appendText(append(e.out, "{\"data\":"...), string(data))
 	}
-	return event
+	end := len(e.out)
+	e.text(",\"datacontenttype\":", contentType)
+	if expiration != "" {
+		e.text(",\"expiration\":", expiration)
+	}
+	e.text(",\"id\":", id)
+	e.text(",\"pubsubname\":", pubsub)
+	e.text(",\"source\":", source)
+	e.out = append(e.out, ",\"specversion\":\"1.0\",\"time\":\""...)
+	e.out = append(time.Now().AppendFormat(e.out, time.RFC3339), '"')
+	e.text(",\"topic\":", topic)
+	e.text(",\"traceid\":", trace)
+	e.text(",\"traceparent\":", trace)
+	e.text(",\"tracestate\":", traceState)
+	e.text(",\"type\":", kind)
+	e.out = append(e.out, '}')
+	return sealed{data: e.out, event: contract.Ref{ID: id, Type: kind, Source: source, Identity: id}, known: e.known(end)}
+}
+
+// envelopeWriter writes an envelope, and remembers whether all of it was plain.
+type envelopeWriter struct {
+	out   []byte
+	plain bool
+}
+
+func (e *envelopeWriter) known(end int) known {
+	if !e.plain {
+		return 0
+	}
+	return known(end)
+}
+
+func (e *envelopeWriter) text(name, value string) {
+	var plain bool
+	e.out, plain = appendText(append(e.out, name...), value)
+	e.plain = e.plain && plain
+}
+
+// json writes data as daprd does: what cannot be read as JSON becomes a text.
+func (e *envelopeWriter) json(name string, data []byte) {
+	e.out = append(e.out, name...)
+	if out, same, ok := canonical(e.out, data); ok {
+		e.out, e.plain = out, e.plain && same
+		return
+	}
+	e.plain = false
+	var value any
+	if decode(data, &value) != nil {
+		value = string(data)
+	}
+	text, _ := json.Marshal(value) // what was read as JSON is written as JSON
+	e.out = append(e.out, text...)
 }
 
 // complete fills in what a CloudEvent of the app's own lacks; it does not add
@@ -139,16 +227,14 @@ func expired(event map[string]any) bool {
 	return err == nil && at.UTC().Before(time.Now().UTC())
 }
 
-// override is cloudevent.<attribute>, whose case does not matter.
-func override(metadata map[string]string, attribute string) string {
-	return property(metadata, "cloudevent."+attribute)
-}
-
 // timeToLive reads ttl or ttlInSeconds: a Go duration or whole seconds. What
 // daprd cannot read, it ignores.
 //
 // Source: components-contrib v1.16.0 metadata/utils.go TryGetTTL.
 func timeToLive(metadata map[string]string) (time.Duration, bool) {
+	if len(metadata) == 0 {
+		return 0, false
+	}
 	text := property(metadata, "ttl")
 	if text == "" {
 		text = property(metadata, "ttlInSeconds")
@@ -175,7 +261,7 @@ func property(metadata map[string]string, name string) string {
 		return value
 	}
 	for key, value := range metadata {
-		if strings.EqualFold(key, name) {
+		if len(key) >= len(name) && strings.EqualFold(key, name) { // longer: K has another form of two bytes more
 			return value
 		}
 	}

@@ -3,6 +3,7 @@ package fakes
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/eventproof/eventproof/fakes/world"
 )
@@ -43,12 +44,14 @@ func (w *backend) check(a *app, p publishCall) *publishError {
 	return nil
 }
 
-// depthUnder is how many events led to the one whose published entry is seq.
-// The lock is held.
-func (w *backend) depthUnder(seq int) int {
-	cause := w.recorder.Journal().Entries()[seq-1].Cause
+// depthUnder is how many events led to one that was published in the course of
+// the delivery whose entry is cause; 0: of none. The lock is held.
+func (w *backend) depthUnder(cause int) int {
+	if cause == 0 {
+		return 0
+	}
 	for d := range w.under {
-		if d.seq == cause && cause != 0 {
+		if d.seq == cause {
 			return d.pending.message.depth + 1
 		}
 	}
@@ -63,10 +66,10 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 		return failed(err)
 	}
 	raw, _ := rawPayload(p.metadata)
-	data := p.data
+	event := sealed{data: p.data}
 	if !raw {
 		var err error
-		if data, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
+		if event, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
 			return failed(noCloudEvent(p.pubsub, a.id, err))
 		}
 	}
@@ -83,13 +86,33 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 			return failed(publishFailed(p.pubsub, p.topic, err))
 		}
 	}
-	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
-		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
 	a.counters().egress(p.pubsub, p.topic, true)
-	w.append(topicKey{a.components[p.pubsub].redis, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, depth: w.depthUnder(seq)})
+	seq, ref, cause := w.recorder.PublishUnder(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: event.data, Raw: raw,
+		Event: event.event, Known: event.known > 0, Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
+	w.append(topicKey{a.components[p.pubsub].redis, p.topic},
+		&message{data: event.data, known: event.known, metadata: p.metadata, event: ref, seq: seq, depth: w.depthUnder(cause)})
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil
+}
+
+// PublishDirect implements [world.Direct]. What cannot go through gRPC is left to
+// it to refuse, and so is all once the sidecar is closed.
+func (s *sidecar) PublishDirect(pubsub, topic, contentType string, data []byte, metadata map[string]string) (ok bool, err error) {
+	size := len(data)
+	valid := utf8.ValidString(pubsub) && utf8.ValidString(topic) && utf8.ValidString(contentType)
+	for name, value := range metadata {
+		size += len(name) + len(value)
+		valid = valid && utf8.ValidString(name) && utf8.ValidString(value)
+	}
+	if !valid || size > maxMessage/2 || s.isClosed() {
+		return false, nil
+	}
+	if err := s.world.publish(s.app, publishCall{pubsub: pubsub, topic: topic, contentType: contentType, data: data, metadata: metadata,
+		protocol: "grpc", cause: world.Unknown}); err != nil {
+		return true, err.grpc()
+	}
+	return true, nil
 }
 
 // publishFailed records what was refused.

@@ -16,12 +16,15 @@ import (
 // open, nothing is ready and nothing is due, and otherwise waits for the world
 // to change, or for time.
 func (w *backend) Settle(ctx context.Context) error {
+	if w.settled() {
+		return nil
+	}
 	cfg := w.recorder.Config()
 	deadline := time.Now().Add(cfg.Horizon)
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, errHorizon)
 	defer cancel()
 	var pending *world.PendingError
-	err := w.engine.wait(ctx, func() bool {
+	err := w.engine.waitQuiet(ctx, func() bool {
 		if w.engine.closed {
 			return true
 		}
@@ -62,6 +65,22 @@ func (w *backend) Settle(ctx context.Context) error {
 	return nil
 }
 
+// settled reports whether nothing is at work and nobody holds anything, so that
+// there is nothing to wait for.
+func (w *backend) settled() bool {
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
+	if w.engine.closed || w.runaway || w.busy() || len(w.under) > 0 {
+		return false
+	}
+	for _, g := range w.broker.order {
+		if !g.pending.empty() {
+			return false
+		}
+	}
+	return true
+}
+
 var errHorizon = errors.New("the horizon has passed")
 
 // busy reports whether a call is open or could start.
@@ -71,7 +90,7 @@ func (w *backend) busy() bool {
 			return true
 		}
 	}
-	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
+	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || w.engine.ready.startable()
 }
 
 // held is what the broker still holds for somebody who reads, and whether
@@ -92,7 +111,7 @@ func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEven
 		if sub == nil {
 			continue
 		}
-		for _, p := range g.pending {
+		for p := range g.pending.all() {
 			e := world.PendingEvent{App: sub.app.id, PubSub: sub.component, Topic: sub.topic, Event: p.message.event,
 				Deliveries: p.deliveries, Open: p.open > 0}
 			var due time.Time

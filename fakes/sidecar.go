@@ -122,6 +122,12 @@ func mustListen() net.Listener {
 	return listener
 }
 
+func (s *sidecar) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // enter counts a streaming subscription, which close waits for.
 func (s *sidecar) enter() (leave func(), ok bool) {
 	s.mu.Lock()

@@ -26,6 +26,7 @@ type subscription struct {
 	protocol   world.Protocol
 	policy     resources.Policy
 	started    time.Time
+	lane       *lane  // where its messages wait for a worker
 	read       uint64 // its latest turn among the readers of its group
 	// concurrency is how many messages are delivered at once: the component's
 	// setting of that name.
@@ -113,6 +114,19 @@ func (s *subscription) route(event any) (path string, ok bool, err error) {
 		}
 	}
 	return "", false, nil
+}
+
+// hasWorker reports whether a worker of its component is free. The engine's lock
+// is held.
+func (s *subscription) hasWorker() bool { return s.app.busy[s.component] < s.concurrency }
+
+// onlyPath is where every event goes that is a CloudEvent, where that is so
+// whatever stands in it.
+func (s *subscription) onlyPath() (path string, ok bool) {
+	if s.rawPayload != "" || len(s.rules) == 0 || s.rules[0].program != nil {
+		return "", false
+	}
+	return s.rules[0].path, true
 }
 
 // reclaims reports whether pending messages come again at all.

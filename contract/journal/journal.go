@@ -10,13 +10,13 @@ import (
 
 // Journal is an append-only list of entries, safe for use by many goroutines.
 //
-// Reading never blocks appending for longer than a slice header is copied;
-// entries are values and are never changed.
+// Entries are values and are never changed. Reading blocks appending only while
+// what was appended since the last reading is put together.
 type Journal struct {
 	mu      sync.Mutex
 	head    Head
 	start   time.Time
-	entries []Entry
+	entries entries
 	streams []*stream
 	changed chan struct{} // closed and replaced at each append while somebody waits
 }
@@ -67,17 +67,23 @@ func (j *Journal) Append(e Entry) int {
 	if len(e.Data) > 0 && !json.Valid(e.Data) {
 		e.Data, _ = encode(string(e.Data)) // a string is always encoded
 	}
+	return j.AppendValid(e)
+}
+
+// AppendValid is [Journal.Append] for data that the caller knows to be JSON: it
+// is not looked at.
+func (j *Journal) AppendValid(e Entry) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if e.At == 0 {
 		e.At = time.Since(j.start)
 	}
-	e.Seq = len(j.entries) + 1
+	e.Seq = j.entries.n + 1
 	if e.Cause < 0 || e.Cause >= e.Seq {
 		panic(fmt.Sprintf("journal: cause %d of a %s entry is not the Seq of an entry before it (it would be %d); consider the Seq that Append returned, or 0 for none",
 			e.Cause, e.Kind, e.Seq))
 	}
-	j.entries = append(j.entries, e)
+	j.entries.add(&e)
 	for _, s := range j.streams {
 		s.write(e)
 	}
@@ -92,7 +98,7 @@ func (j *Journal) Append(e Entry) int {
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.entries[:len(j.entries):len(j.entries)]
+	return j.entries.all()
 }
 
 // Len is the number of entries so far. It marks a place in the journal: what
@@ -100,7 +106,7 @@ func (j *Journal) Entries() []Entry {
 func (j *Journal) Len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.entries)
+	return j.entries.n
 }
 
 // Wait returns when done reports true for the entries so far; it is asked
@@ -109,7 +115,7 @@ func (j *Journal) Len() int {
 func (j *Journal) Wait(ctx context.Context, done func([]Entry) bool) error {
 	for {
 		j.mu.Lock()
-		entries := j.entries[:len(j.entries):len(j.entries)]
+		entries := j.entries.all()
 		if j.changed == nil {
 			j.changed = make(chan struct{})
 		}

@@ -257,7 +257,7 @@ func edits(a, b string) int {
 // not written.
 func (j *Journal) WriteTo(w io.Writer) (int64, error) {
 	j.mu.Lock()
-	head, entries := j.head, j.entries[:len(j.entries):len(j.entries)]
+	head, entries := j.head, j.entries.all()
 	j.mu.Unlock()
 	counted := &counter{w: w}
 	buffered := bufio.NewWriter(counted)
@@ -313,7 +313,7 @@ func (j *Journal) StreamTo(w io.Writer) (stop func() error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.write(j.head)
-	for _, e := range j.entries {
+	for _, e := range j.entries.all() {
 		s.write(e)
 	}
 	j.streams = append(j.streams, s)
@@ -401,13 +401,13 @@ func readLine(j *Journal, line []byte) (*Journal, error) {
 	if err := e.readFields(fields); err != nil {
 		return nil, err
 	}
-	if want := len(j.entries) + 1; e.Seq != want {
+	if want := j.entries.n + 1; e.Seq != want {
 		return nil, fmt.Errorf("seq: want %d, found %d; entries are numbered from 1 without a gap", want, e.Seq)
 	}
 	if e.Cause < 0 || e.Cause >= e.Seq {
 		return nil, fmt.Errorf("cause: %d is not an entry before entry %d", e.Cause, e.Seq)
 	}
-	j.entries = append(j.entries, e)
+	j.entries.add(&e)
 	return j, nil
 }
 

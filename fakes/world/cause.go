@@ -60,6 +60,15 @@ func CarryCause(ctx context.Context, method string, req, reply any, conn *grpc.C
 	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
+// causedByDelivery reports whether [CarryCause] would tell the sidecar a cause.
+func causedByDelivery(ctx context.Context) bool {
+	if _, ok := ctx.Value(inDelivery{}).(delivery); ok {
+		return true
+	}
+	in, ok := metadata.FromIncomingContext(ctx)
+	return ok && len(in.Get(causeApp)) == 1 && len(in.Get(causeSeq)) == 1
+}
+
 // WithoutCause is a call's metadata as the sidecar itself is to see it: a copy
 // without what [CarryCause] added.
 func WithoutCause(in metadata.MD) metadata.MD {

@@ -46,31 +46,52 @@ func (p *PanicError) Frames() string {
 	return strings.Join(lines, "\n")
 }
 
-func (t handlerTransport) RoundTrip(r *http.Request) (_ *http.Response, err error) {
+func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
 	defer r.Body.Close()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel() // as net/http's server does when the handler returns
-	in := r.Clone(ctx)
-	in.RequestURI = r.URL.RequestURI()
+	status, header, body, err := Serve(t.handler, r.Clone(ctx))
+	if err == nil && r.Context().Err() != nil {
+		err = context.Cause(r.Context())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if header == nil {
+		header = make(http.Header)
+	}
+	if header.Get("Content-Length") == "" {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}, nil
+}
+
+// Serve calls a handler as net/http's server would, without a connection, and
+// returns its answer: the header is nil where the handler set none. The request,
+// its URL and its header are the handler's. The error is a [PanicError].
+func Serve(handler http.Handler, in *http.Request) (status int, header http.Header, body []byte, err error) {
+	in.RequestURI = in.URL.RequestURI()
 	in.RemoteAddr = "127.0.0.1:0"
 	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
 	if in.Host == "" {
-		in.Host = r.URL.Host
+		in.Host = in.URL.Host
 	}
-	w := &response{header: make(http.Header)}
+	w := new(response)
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	t.handler.ServeHTTP(w, in)
-	if r.Context().Err() != nil {
-		return nil, context.Cause(r.Context())
-	}
-	return w.result(r), nil
+	handler.ServeHTTP(w, in)
+	w.WriteHeader(http.StatusOK)
+	return w.status, w.sent, w.body.Bytes(), nil
 }
 
 // response collects what a handler writes. The status is fixed by the first
@@ -82,7 +103,12 @@ type response struct {
 	body   bytes.Buffer
 }
 
-func (w *response) Header() http.Header { return w.header }
+func (w *response) Header() http.Header {
+	if w.header == nil {
+		w.header = make(http.Header)
+	}
+	return w.header
+}
 
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
@@ -100,15 +126,3 @@ func (w *response) Write(b []byte) (int, error) {
 
 // Flush is there for handlers that ask for an http.Flusher.
 func (w *response) Flush() { w.WriteHeader(http.StatusOK) }
-
-func (w *response) result(r *http.Request) *http.Response {
-	w.WriteHeader(http.StatusOK)
-	if w.sent.Get("Content-Length") == "" {
-		w.sent.Set("Content-Length", strconv.Itoa(w.body.Len()))
-	}
-	return &http.Response{
-		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.sent, Body: io.NopCloser(bytes.NewReader(w.body.Bytes())), ContentLength: int64(w.body.Len()), Request: r,
-	}
-}

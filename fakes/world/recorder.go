@@ -1,9 +1,9 @@
 package world
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -27,20 +27,17 @@ type Recorder struct {
 	log   func(format string, args ...any) // nil outside a test, and once the world is closed
 
 	mu         sync.Mutex
-	open       map[string][]int       // app -> seq of its deliveries without an answer
-	delivered  map[int]openDelivery   // seq -> what was delivered
-	attempts   map[deliveryKey]int    // how often it was delivered so far
-	published  map[publicationKey]int // seq of the latest published entry, on its topic and, with topic "", at all
-	deadLetter map[topicKey]bool      // topics that are a dead letter topic of somebody
-	carried    map[string]uint64      // what data of an event the journal holds, by id, as a hash
+	open       map[string][]int      // app -> seq of its deliveries without an answer
+	delivered  map[int]*openDelivery // seq -> what was delivered
+	unused     []*openDelivery
+	events     map[string]*passed // by CloudEvents id
+	deadLetter map[topicKey]bool  // topics that are a dead letter topic of somebody
 	violations []contract.Violation
 	expected   map[string]bool
 	claimed    map[violationKey]bool
 }
 
 type topicKey struct{ pubsub, topic string }
-type publicationKey struct{ pubsub, topic, id string }
-type deliveryKey struct{ app, pubsub, topic, id string }
 type violationKey struct {
 	rule, app, pointer, got string
 	event                   contract.Ref
@@ -57,9 +54,9 @@ type openDelivery struct {
 func newRecorder(cfg Config, set *resources.Set, j *journal.Journal, observer journal.Observer) *Recorder {
 	r := &Recorder{
 		cfg: cfg, resources: set, journal: j, observer: observer,
-		open: make(map[string][]int), delivered: make(map[int]openDelivery),
-		attempts: make(map[deliveryKey]int), published: make(map[publicationKey]int),
-		deadLetter: make(map[topicKey]bool), carried: make(map[string]uint64), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
+		open: make(map[string][]int), delivered: make(map[int]*openDelivery),
+		events:     make(map[string]*passed),
+		deadLetter: make(map[topicKey]bool), expected: make(map[string]bool), claimed: make(map[violationKey]bool),
 	}
 	for _, c := range cfg.Contracts.Contracts() {
 		for _, consumer := range c.Consumers {
@@ -150,17 +147,26 @@ type Publication struct {
 	// app's only open delivery, if there is just one.
 	Cause int
 	// Event names the event, and Note says why, where its envelope is not known:
-	// it is recorded without data, and not held against its contract.
+	// it is recorded without data, and not held against its contract. Where Known
+	// is set there is an envelope, and it is a CloudEvent of that name: without
+	// contracts it is not read.
 	Event contract.Ref
+	Known bool
 	Note  string
 }
 
 // Publish records a publication, holds it against its contract and returns its
 // place in the journal and the event's name.
 func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
+	seq, event, _ = r.PublishUnder(p)
+	return seq, event
+}
+
+// PublishUnder is [Recorder.Publish]; it also returns the cause that was recorded.
+func (r *Recorder) PublishUnder(p Publication) (seq int, event contract.Ref, cause int) {
 	var e contract.Event
 	var err error
-	if event = p.Event; p.Envelope != nil {
+	if event = p.Event; p.Envelope != nil && !(p.Known && r.Catalog() == nil) {
 		if e, err = r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw); err == nil {
 			event = r.Catalog().Ref(e)
 		}
@@ -176,16 +182,15 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	}
 	entry := journal.Entry{Kind: journal.Published, SeenBy: r.observer, App: p.App, PubSub: p.PubSub, Topic: p.Topic,
 		Event: event, Protocol: p.Protocol, Cause: p.Cause, Metadata: p.Metadata, Note: p.Note}
-	r.carry(&entry, p.Envelope, p.Raw)
-	seq = r.journal.Append(entry)
+	r.carry(&entry, p.Envelope, p.Raw, p.Known)
+	seq = r.journal.AppendValid(entry)
 	if event.ID != "" {
-		r.published[publicationKey{p.PubSub, p.Topic, event.ID}] = seq
-		r.published[publicationKey{p.PubSub, "", event.ID}] = seq
+		r.passed(event.ID).published(p.PubSub, p.Topic, seq)
 	}
 	deadLetter := r.deadLetter[topicKey{p.PubSub, p.Topic}]
 	r.mu.Unlock()
 	if r.Catalog() == nil || p.Envelope == nil {
-		return seq, event
+		return seq, event, p.Cause
 	}
 	switch {
 	case p.Raw:
@@ -198,7 +203,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 		r.violateAll(seq, p.App, event, r.Catalog().Check(e))
 		r.checkProducer(seq, p.App, e, event, sent)
 	}
-	return seq, event
+	return seq, event, p.Cause
 }
 
 // checkProducer holds the publisher against the contract; an event that the test
@@ -257,23 +262,19 @@ func (r *Recorder) Deliver(d Delivery) (seq, attempt int) {
 			d.Event = r.Catalog().Ref(e)
 		}
 	}
-	key := deliveryKey{d.App, d.PubSub, d.Topic, d.Event.ID}
 	r.mu.Lock()
-	r.attempts[key]++
-	attempt = r.attempts[key]
-	known := r.published[publicationKey{d.PubSub, d.Topic, d.Event.ID}]
-	if known == 0 { // dead-lettered from another topic
-		known = r.published[publicationKey{d.PubSub, "", d.Event.ID}]
-	}
+	passed := r.passed(d.Event.ID)
+	attempt = passed.attempt(d.App, d.PubSub, d.Topic)
+	known := passed.on(d.PubSub, d.Topic)
 	if d.Cause == 0 {
 		d.Cause = known
 	}
 	entry := journal.Entry{Kind: journal.Delivered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
 		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: attempt, Cause: d.Cause}
-	r.carry(&entry, d.Envelope, false)
-	seq = r.journal.Append(entry)
+	r.carry(&entry, d.Envelope, false, false)
+	seq = r.journal.AppendValid(entry)
 	entry.Data = nil
-	r.delivered[seq] = openDelivery{entry}
+	r.keep(seq, entry)
 	r.open[d.App] = append(r.open[d.App], seq)
 	deadLetter := r.deadLetter[topicKey{d.PubSub, d.Topic}]
 	r.mu.Unlock()
@@ -311,16 +312,36 @@ func (r *Recorder) checkConsumer(seq int, app string, e contract.Event, event co
 func (r *Recorder) Answer(seq int, answer string, took time.Duration) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := r.delivered[seq].entry
-	delete(r.delivered, seq)
-	open := slices.DeleteFunc(r.open[d.App], func(s int) bool { return s == seq })
-	if len(open) == 0 {
-		delete(r.open, d.App)
-	} else {
-		r.open[d.App] = open
+	d := r.take(seq)
+	open := r.open[d.App]
+	if i := slices.Index(open, seq); i >= 0 {
+		r.open[d.App] = slices.Delete(open, i, i+1)
 	}
 	return r.journal.Append(journal.Entry{Kind: journal.Answered, SeenBy: r.observer, App: d.App, PubSub: d.PubSub, Topic: d.Topic,
 		Event: d.Event, Protocol: d.Protocol, Route: d.Route, Attempt: d.Attempt, Answer: answer, Duration: took, Cause: seq})
+}
+
+// keep remembers a delivery until it is answered; take gives it back, empty where
+// none is known. Callers hold r.mu.
+func (r *Recorder) keep(seq int, entry journal.Entry) {
+	d := new(openDelivery)
+	if n := len(r.unused); n > 0 {
+		d, r.unused = r.unused[n-1], r.unused[:n-1]
+	}
+	d.entry = entry
+	r.delivered[seq] = d
+}
+
+func (r *Recorder) take(seq int) journal.Entry {
+	d := r.delivered[seq]
+	if d == nil {
+		return journal.Entry{}
+	}
+	delete(r.delivered, seq)
+	r.unused = append(r.unused, d)
+	entry := d.entry
+	d.entry = journal.Entry{}
+	return entry
 }
 
 // Open is the number of deliveries that have no answer yet.
@@ -334,23 +355,23 @@ func (r *Recorder) Open() int {
 func (r *Recorder) PublishedSeq(pubsub, id string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.published[publicationKey{pubsub, "", id}]
+	return r.events[id].on(pubsub, "")
 }
 
-// carry puts the event's data on its first entry. Callers hold r.mu.
-func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw bool) {
+// carry puts the event's data on its first entry; valid says that it is known to
+// be JSON. Callers hold r.mu.
+func (r *Recorder) carry(entry *journal.Entry, envelope []byte, raw, valid bool) {
 	if envelope == nil {
 		return
 	}
 	if id := entry.Event.ID; id != "" {
-		h := fnv.New64a()
-		h.Write(envelope)
-		if r.carried[id] == h.Sum64() {
+		passed := r.passed(id)
+		if bytes.Equal(passed.data, envelope) {
 			return
 		}
-		r.carried[id] = h.Sum64()
+		passed.data = envelope
 	}
-	if !raw && json.Valid(envelope) {
+	if valid || !raw && json.Valid(envelope) {
 		entry.Data = envelope
 		return
 	}

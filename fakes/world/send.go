@@ -1,12 +1,33 @@
 package world
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/eventproof/eventproof/contract"
 )
+
+// Direct is a [Sidecar] in this process that takes what a test sends without a
+// connection, and does with it what it does with a publish call of the Go SDK's
+// client. ok is false where it leaves it to that client.
+type Direct interface {
+	PublishDirect(pubsub, topic, contentType string, data []byte, metadata map[string]string) (ok bool, err error)
+}
+
+// direct publishes without the client, where the sidecar can and nothing in the
+// context asks for the client.
+func direct(ctx context.Context, s Sidecar, e contract.Event, contentType string, data []byte, metadata map[string]string) (ok bool, err error) {
+	d, ok := s.(Direct)
+	if !ok || ctx.Err() != nil || causedByDelivery(ctx) {
+		return false, nil
+	}
+	if ok, err = d.PublishDirect(e.PubSub, e.Topic, contentType, data, metadata); err != nil {
+		err = fmt.Errorf("error publishing event unto %s topic: %w", e.Topic, err) // as the Go SDK says it
+	}
+	return ok, err
+}
 
 // publication turns an event into a publish call.
 func publication(e contract.Event) (data []byte, contentType string, metadata map[string]string, err error) {
@@ -23,11 +44,14 @@ func publication(e contract.Event) (data []byte, contentType string, metadata ma
 		return data, "application/cloudevents+json", nil, err
 	}
 	metadata = make(map[string]string, 3)
-	for key, value := range map[string]string{"cloudevent.id": e.ID, "cloudevent.source": e.Source, "cloudevent.type": e.Type} {
+	state := func(key, value string) {
 		if value != "" {
 			metadata[key] = value
 		}
 	}
+	state("cloudevent.id", e.ID)
+	state("cloudevent.source", e.Source)
+	state("cloudevent.type", e.Type)
 	contentType = e.DataContentType
 	if e.DataBase64 != nil {
 		if contentType == "" {

@@ -289,8 +289,8 @@ func (w *World) Send(ctx context.Context, e contract.Event) error {
 	return w.SendFrom(ctx, from, e)
 }
 
-// SendFrom publishes an event through the sidecar of an app, with the Go SDK's
-// client. An event that has only an id, a source or a type is published as
+// SendFrom publishes an event through the sidecar of an app, as a call of the Go
+// SDK's client does; the fake's sidecar takes it without a connection. An event that has only an id, a source or a type is published as
 // plain data, with Dapr's cloudevent.* overrides; one with further attributes
 // as a CloudEvent of its own. Without an id the sidecar draws one.
 func (w *World) SendFrom(ctx context.Context, appID string, e contract.Event) error {
@@ -319,6 +319,11 @@ func (w *World) SendFrom(ctx context.Context, appID string, e contract.Event) er
 	data, contentType, metadata, err := publication(e)
 	if err != nil {
 		return fmt.Errorf("send event: %w", err)
+	}
+	if ok, err := direct(ctx, s, e, contentType, data, metadata); err != nil {
+		return fmt.Errorf("send event: %w", err)
+	} else if ok {
+		return nil
 	}
 	if err := s.Client().PublishEvent(context.WithValue(ctx, byTest{}, true), e.PubSub, e.Topic, data,
 		client.PublishEventWithContentType(contentType), client.PublishEventWithMetadata(metadata)); err != nil {

@@ -1,0 +1,72 @@
+package world
+
+// passed is what a recorder knows of the events with one CloudEvents id. They are
+// few: lists that are searched take less room than maps.
+type passed struct {
+	data     []byte // what the journal holds of the event, last
+	places   []place
+	attempts []attempts
+}
+
+// place is a topic that the event was published on.
+type place struct {
+	pubsub, topic string
+	seq           int // of the latest entry
+}
+
+// attempts count the deliveries of the event to an app on a topic.
+type attempts struct {
+	app, pubsub, topic string
+	n                  int
+}
+
+// passed is what is known of the events with the id. The lock is held.
+func (r *Recorder) passed(id string) *passed {
+	p := r.events[id]
+	if p == nil {
+		p = new(passed)
+		r.events[id] = p
+	}
+	return p
+}
+
+// published says that the event was published; the latest place stands last.
+func (p *passed) published(pubsub, topic string, seq int) {
+	for i, at := range p.places {
+		if at.pubsub == pubsub && at.topic == topic {
+			p.places = append(p.places[:i], p.places[i+1:]...)
+			break
+		}
+	}
+	p.places = append(p.places, place{pubsub, topic, seq})
+}
+
+// on is the latest published entry on the topic or, where there is none, on any:
+// then the event was dead-lettered from another topic. It is 0 where none is known.
+func (p *passed) on(pubsub, topic string) (latest int) {
+	if p == nil {
+		return 0
+	}
+	for _, at := range p.places {
+		if at.pubsub != pubsub {
+			continue
+		}
+		if at.topic == topic {
+			return at.seq
+		}
+		latest = at.seq
+	}
+	return latest
+}
+
+// attempt counts a delivery.
+func (p *passed) attempt(app, pubsub, topic string) int {
+	for i := range p.attempts {
+		if a := &p.attempts[i]; a.app == app && a.pubsub == pubsub && a.topic == topic {
+			a.n++
+			return a.n
+		}
+	}
+	p.attempts = append(p.attempts, attempts{app, pubsub, topic, 1})
+	return 1
+}
