@@ -23,6 +23,10 @@ import (
 // Its fields are guarded by the engine's lock, but for what never changes.
 type backend struct {
 	recorder *world.Recorder
+	version  version
+	kinds    kinds
+	plugged  map[plugKey]*pluggable // made before their app's place
+	sending  int                    // publish calls that wait for a component's own process
 	engine   *engine
 	armed    faults.Armed // has a lock of its own
 
@@ -60,7 +64,8 @@ type app struct {
 // component is a pubsub component as this app's sidecar has it.
 type component struct {
 	resources.Component
-	redis                                string // which Redis: components of one redisHost and redisDB share it
+	kind                                 kind
+	redis                                string // which Redis, or other place: components of one redisHost and redisDB share it
 	processingTimeout, redeliverInterval time.Duration
 	concurrency                          int
 }
@@ -78,20 +83,29 @@ func (a *app) mayPublish(name, topic string) bool {
 }
 
 func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) {
+	return kinds{}.open(ctx, recorder)
+}
+
+// open makes a world in which these kinds of components keep their type.
+func (k kinds) open(_ context.Context, recorder *world.Recorder) (world.Backend, error) {
 	cfg := recorder.Config()
-	if cfg.Dapr != "1.16" {
-		return nil, fmt.Errorf("Config.Dapr is %q: the fake shows the behaviour of 1.16", cfg.Dapr)
+	v, err := versionNamed(cfg.Dapr)
+	if err != nil {
+		return nil, err
 	}
 	var seed [32]byte
 	binary.LittleEndian.PutUint64(seed[:], uint64(cfg.Seed))
 	w := &backend{
-		recorder: recorder, engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
+		recorder: recorder, version: v, kinds: k, plugged: make(map[plugKey]*pluggable), engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: rand.NewChaCha8(seed),
 	}
 	if err := checkBreakers(recorder.Resources()); err != nil {
 		return nil, err
 	}
-	_, listed := resources.Substitute(recorder.Resources(), w.substitution())
+	listed := k.substituted(recorder.Resources())
+	if !k.keep {
+		_, listed = resources.Substitute(recorder.Resources(), w.substitution())
+	}
 	if cfg.StrictResources && len(listed) > 0 {
 		return nil, fmt.Errorf("StrictResources: the resources would have to be substituted:\n  %s", strings.Join(listed, "\n  "))
 	}
@@ -120,6 +134,9 @@ func (w *backend) pubsubs() []string {
 	for _, c := range w.recorder.Catalog().Contracts() {
 		names = append(names, c.PubSub)
 	}
+	if w.kinds.keep {
+		return nil // as daprd, which makes up none
+	}
 	if len(set.PubSubs()) == 0 {
 		names = append(names, world.DefaultPubSub)
 	}
@@ -134,25 +151,12 @@ func (w *backend) app(id string) *app {
 		return a
 	}
 	a = &app{id: id, resources: w.recorder.Resources().For(id), components: make(map[string]component), busy: make(map[string]int)}
-	clocks := w.recorder.Config().Clocks
-	add := func(c resources.Component, settings resources.RedisSettings) {
-		known := component{Component: c, processingTimeout: settings.ProcessingTimeout, redeliverInterval: settings.RedeliverInterval,
-			concurrency: max(settings.Concurrency, 1), redis: redisOf(c)}
-		if clocks.ProcessingTimeout != 0 {
-			known.processingTimeout = clocks.ProcessingTimeout
-		}
-		if clocks.RedeliverInterval != 0 {
-			known.redeliverInterval = clocks.RedeliverInterval
-		}
-		a.components[c.Name] = known
-	}
 	for _, c := range a.resources.PubSubs() {
-		add(c, c.Redis())
+		a.components[c.Name] = w.component(id, c)
 	}
 	for _, name := range w.pubsubs() {
 		if _, ok := a.components[name]; !ok && !w.definedElsewhere(name) {
-			c := resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"}
-			add(c, c.Redis())
+			a.components[name] = w.component(id, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
 		}
 	}
 	w.apps[id] = a
@@ -186,7 +190,10 @@ func (w *backend) newID() string {
 }
 
 // Sidecar implements [world.Backend].
-func (w *backend) Sidecar(_ context.Context, id string) (world.Sidecar, error) {
+func (w *backend) Sidecar(ctx context.Context, id string) (world.Sidecar, error) {
+	if err := w.plug(ctx, id); err != nil {
+		return nil, err
+	}
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
 	if w.engine.closed {
@@ -248,9 +255,7 @@ func (w *backend) begin(a *app, s *subscription, p world.Protocol, now time.Time
 	a.breaker(s.component, s.policy) // made now: see its interval
 	w.recorder.Subscribe(world.Subscription{App: a.id, PubSub: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
 		Protocol: p, Kind: s.kind}, journal.Engine)
-	g := w.broker.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
-	g.join(s)
-	w.read(g)
+	c.kind.join(w, s)
 }
 
 // describe lists subscriptions in a line.
@@ -374,6 +379,9 @@ func (w *backend) redisNamed(pubsub string) string {
 func (w *backend) Topic(_ context.Context, pubsub, name string) ([][]byte, error) {
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
+	if c, ok := w.recorder.Resources().PubSub(pubsub); ok && w.kinds.kept(c) {
+		return nil, fmt.Errorf("a component of type %s keeps nothing that could be read: %w", c.Type, errors.ErrUnsupported)
+	}
 	t := w.broker.topics[topicKey{w.redisNamed(pubsub), name}]
 	if t == nil {
 		return nil, nil
@@ -398,6 +406,7 @@ func (w *backend) Close(context.Context) error {
 	for _, id := range ids {
 		errs = append(errs, w.Disconnect(context.Background(), id))
 	}
+	defer w.unplug()
 	if err := errors.Join(errs...); err != nil {
 		w.engine.abandon()
 		return err

@@ -42,6 +42,10 @@ type message struct {
 	// depth counts the events that led to this one: each was published, or
 	// dead-lettered, while the one before it was handled.
 	depth int
+	// Of a pluggable component's: the topic that it names, and where it waits for
+	// the failure, or nil.
+	topic string
+	told  chan *string
 }
 
 // group is a consumer group on one topic.
@@ -52,6 +56,7 @@ type group struct {
 	pending []*pending
 	handled []handledMessage // acknowledged after SUCCESS: what a redelivery can bring again
 	subs    []*subscription  // who reads it: usually one; apps with one consumerID share it
+	serial  bool             // it is read one message at a time: see memory, pluggable
 	blocked []*subscription  // streams that have ended and whose last read is still open: see leave
 	left    *subscription    // who left last: for them it is that nobody reads
 	turn    int              // which of subs claims next, of those that claim at one time
@@ -190,6 +195,9 @@ const maxChain = 1000
 // read is XREADGROUP: new messages become pending, and ready to be delivered.
 func (w *backend) read(g *group) {
 	for ; g.next < len(g.topic.log) && len(g.subs)+len(g.blocked) > 0; g.next++ {
+		if g.serial && len(g.pending) > 0 {
+			return
+		}
 		p := &pending{message: g.topic.log[g.next], read: time.Now()}
 		g.pending = append(g.pending, p)
 		if by := g.swallowed(); by != nil {
@@ -268,4 +276,5 @@ func (w *backend) acknowledge(d *delivery) {
 	if len(g.pending) == 0 {
 		w.reclaimLater(g)
 	}
+	d.sub.pubsub().kind.acknowledged(w, d)
 }

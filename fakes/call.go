@@ -82,7 +82,7 @@ func (i *incarnation) call(d *delivery) outcome {
 		return outcome{kind: failed, answer: journal.NoAnswer, code: codeOf(err), grpc: i.conn != nil, note: err.Error()}
 	}
 	seq, _ := d.world.recorder.Deliver(world.Delivery{App: d.sub.app.id, PubSub: d.sub.component, Topic: d.sub.topic, Route: d.path,
-		Protocol: string(i.protocol), Envelope: d.envelope, Event: d.pending.message.event, Cause: d.last, Raw: d.sub.rawPayload == "true"})
+		Protocol: string(i.protocol), Envelope: d.shown(), Event: d.pending.message.event, Cause: d.last, Raw: d.sub.rawPayload == "true"})
 	d.world.engine.mu.Lock()
 	d.seq = seq
 	d.world.engine.mu.Unlock()
@@ -114,8 +114,10 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 		}
 	case <-ctx.Done():
 	}
-	return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: "timeout of the inbound policy"}
+	return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: timedOutNote}
 }
+
+const timedOutNote = "timeout of the inbound policy"
 
 // prepare makes the request, as far as that is possible without the app.
 func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, err error) {
@@ -201,10 +203,12 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string
 			return outcome{kind: handled, answer: journal.Success}
 		}
 		return byStatus(answer.Status)
+	case code == http.StatusNotFound && d.world.version.notFoundIsDrop:
+		return outcome{kind: refused, answer: "HTTP 404", code: code}
 	case code == http.StatusNotFound:
 		return outcome{kind: forgotten, answer: "HTTP 404", code: code}
 	default:
-		return outcome{kind: failed, answer: fmt.Sprintf("HTTP %d", code), code: code}
+		return outcome{kind: failed, answer: fmt.Sprintf("HTTP %d", code), code: code, body: string(body)}
 	}
 }
 
@@ -256,7 +260,7 @@ func (i *incarnation) callGRPC(ctx context.Context, request *runtime.TopicEventR
 func topicEventRequest(d *delivery) (*runtime.TopicEventRequest, error) {
 	text := func(attribute string) string { s, _ := d.event[attribute].(string); return s }
 	r := &runtime.TopicEventRequest{Id: text("id"), Source: text("source"), Type: text("type"), SpecVersion: text("specversion"),
-		DataContentType: text("datacontenttype"), Topic: d.sub.topic, PubsubName: d.sub.component, Path: d.path}
+		DataContentType: text("datacontenttype"), Topic: d.topic(), PubsubName: d.sub.component, Path: d.path}
 	if data, ok := d.event["data_base64"]; ok && data != nil {
 		encoded, ok := data.(string)
 		if !ok {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// envelope makes the CloudEvent that daprd 1.16 sends to the broker for a
+// envelope makes the CloudEvent that daprd sends to the broker for a
 // publish call.
 //
 // Sources: dapr v1.16.0 pkg/runtime/pubsub/cloudevents.go NewCloudEvent;
 // components-contrib v1.16.0 pubsub/envelope.go NewCloudEventsEnvelope,
 // FromCloudEvent, ApplyMetadata.
-func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) ([]byte, error) {
+func (w *backend) envelope(a *app, pubsub, topic, contentType string, data []byte, metadata map[string]string) ([]byte, error) {
 	var event map[string]any
 	if isContentType(contentType, "application/cloudevents+json") {
 		if err := decode(data, &event); err != nil {
@@ -26,18 +26,15 @@ func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, 
 		if event == nil { // the JSON text null
 			event = make(map[string]any)
 		}
-		complete(event, pubsub, topic)
+		complete(event, pubsub, topic, w.version.noTrace)
 	} else {
-		event = w.wrap(app, pubsub, topic, contentType, data, metadata)
+		event = w.wrap(a.id, pubsub, topic, contentType, data, metadata)
 	}
-	if lifetime, ok := timeToLive(metadata); ok {
+	if lifetime, ok := timeToLive(metadata); ok && !a.components[pubsub].handlesTTL() {
 		event["expiration"] = time.Now().UTC().Add(lifetime).Format(time.RFC3339)
 	}
 	return json.Marshal(event) // sorts keys at every level, escapes <, >, &
 }
-
-// noTrace is what daprd writes where there is no span.
-const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
 
 // wrap is the envelope around plain data.
 func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) map[string]any {
@@ -56,7 +53,7 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 		kind = "com.dapr.event.sent"
 	}
 	if trace == "" {
-		trace = noTrace
+		trace = w.version.noTrace
 	}
 	if contentType == "" {
 		contentType = "text/plain"
@@ -65,6 +62,9 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 		"id": id, "source": source, "type": kind, "specversion": "1.0", "datacontenttype": contentType,
 		"time": time.Now().Format(time.RFC3339), "topic": topic, "pubsubname": pubsub,
 		"traceid": trace, "traceparent": trace, "tracestate": traceState,
+	}
+	if subject := override(metadata, "subject"); subject != "" && w.version.subjectOverride {
+		event["subject"] = subject
 	}
 	var value any
 	switch {
@@ -84,7 +84,7 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 
 // complete fills in what a CloudEvent of the app's own lacks; it does not add
 // an id, and cloudevent.* overrides are ignored.
-func complete(event map[string]any, pubsub, topic string) {
+func complete(event map[string]any, pubsub, topic, noTrace string) {
 	if _, ok := event["time"]; !ok {
 		event["time"] = time.Now().Format(time.RFC3339)
 	}

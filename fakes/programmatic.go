@@ -113,7 +113,7 @@ func askHTTP(ctx context.Context, a *app, i *incarnation) ([]*subscription, erro
 	var subs []*subscription
 	for _, item := range items {
 		s := &subscription{component: item.PubSubName, topic: item.Topic, deadLetter: item.DeadLetterTopic,
-			rawPayload: item.Metadata["rawPayload"], kind: "programmatic",
+			metadata: item.Metadata, rawPayload: item.Metadata["rawPayload"], kind: "programmatic",
 			bulk: newBulk(item.BulkSubscribe.Enabled, int(item.BulkSubscribe.MaxMessagesCount), int(item.BulkSubscribe.MaxAwaitDurationMs))}
 		for _, ask := range item.Routes.Rules {
 			rule, err := newRule(ask.Match, ask.Path)
@@ -151,7 +151,7 @@ func askGRPC(ctx context.Context, i *incarnation) ([]*subscription, error) {
 	var subs []*subscription
 	for _, item := range response.GetSubscriptions() {
 		s := &subscription{component: item.GetPubsubName(), topic: item.GetTopic(), deadLetter: item.GetDeadLetterTopic(),
-			rawPayload: item.GetMetadata()["rawPayload"], kind: "programmatic",
+			metadata: item.GetMetadata(), rawPayload: item.GetMetadata()["rawPayload"], kind: "programmatic",
 			bulk: newBulk(item.GetBulkSubscribe().GetEnabled(), int(item.GetBulkSubscribe().GetMaxMessagesCount()), int(item.GetBulkSubscribe().GetMaxAwaitDurationMs()))}
 		for _, ask := range item.GetRoutes().GetRules() {
 			rule, err := newRule(ask.GetMatch(), ask.GetPath())

@@ -66,7 +66,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	data := p.data
 	if !raw {
 		var err error
-		if data, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
+		if data, err = w.envelope(a, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
 			return failed(noCloudEvent(p.pubsub, a.id, err))
 		}
 	}
@@ -83,9 +83,15 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 			return failed(publishFailed(p.pubsub, p.topic, err))
 		}
 	}
+	published := &message{data: data, metadata: p.metadata}
+	if err := w.send(a, p.pubsub, p.topic, published); err != nil {
+		return failed(publishFailed(p.pubsub, p.topic, err))
+	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
-	w.append(topicKey{a.components[p.pubsub].redis, p.topic}, &message{data: data, metadata: p.metadata, event: event, seq: seq, depth: w.depthUnder(seq)})
+	published.event, published.seq, published.depth = event, seq, w.depthUnder(seq)
+	c := a.components[p.pubsub]
+	c.kind.store(w, c, p.topic, published)
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil

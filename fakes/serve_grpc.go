@@ -21,7 +21,7 @@ type daprServer struct {
 
 func (d *daprServer) PublishEvent(ctx context.Context, in *runtime.PublishEventRequest) (*emptypb.Empty, error) {
 	if err := d.sidecar.world.publish(d.sidecar.app, publishCall{pubsub: in.GetPubsubName(), topic: in.GetTopic(),
-		contentType: in.GetDataContentType(), data: in.GetData(), metadata: in.GetMetadata(), protocol: "grpc", cause: d.sidecar.cause(ctx)}); err != nil {
+		contentType: in.GetDataContentType(), data: in.GetData(), metadata: d.sidecar.world.version.withTrace(in.GetMetadata()), protocol: "grpc", cause: d.sidecar.cause(ctx)}); err != nil {
 		return nil, err.grpc()
 	}
 	return &emptypb.Empty{}, nil
@@ -43,7 +43,10 @@ func (d *daprServer) BulkPublishEventAlpha1(ctx context.Context, in *runtime.Bul
 // BulkPublishEvent is not known to daprd 1.16, which takes a method that it does
 // not know for one of another app. The Go SDK falls back to the alpha method only
 // on Unimplemented: its PublishEvents fails on 1.16, and so it does here.
-func (d *daprServer) BulkPublishEvent(context.Context, *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
+func (d *daprServer) BulkPublishEvent(ctx context.Context, in *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
+	if d.sidecar.world.version.stableBulk {
+		return d.BulkPublishEventAlpha1(ctx, in)
+	}
 	return nil, status.Error(codes.Unknown, "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found")
 }
 
@@ -52,10 +55,10 @@ func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (
 	w, a := d.sidecar.world, d.sidecar.app
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
-	out := &runtime.GetMetadataResponse{Id: a.id, RuntimeVersion: "1.16.0"}
+	out := &runtime.GetMetadataResponse{Id: a.id, RuntimeVersion: w.version.release}
 	for _, name := range slices.Sorted(maps.Keys(a.components)) {
 		c := a.components[name]
-		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version})
+		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: c.kind.features()})
 	}
 	for _, s := range a.subscriptions() {
 		sub := &runtime.PubsubSubscription{PubsubName: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,

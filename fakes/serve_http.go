@@ -22,6 +22,9 @@ func (s *sidecar) httpAPI() http.Handler {
 	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
 		r.MethodFunc(method, "/v1.0-alpha1/publish/bulk/{pubsub}/*", s.serveBulk)
+		if s.world.version.stableBulk {
+			r.MethodFunc(method, "/v1.0/publish/bulk/{pubsub}/*", s.serveBulk)
+		}
 	}
 	empty := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 	r.Get("/v1.0/healthz", empty)
@@ -135,11 +138,11 @@ func (s *sidecar) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		Version       string         `json:"runtimeVersion"`
 		Components    []component    `json:"components"`
 		Subscriptions []subscription `json:"subscriptions"`
-	}{ID: s.app.id, Version: "1.16.0", Components: []component{}}
+	}{ID: s.app.id, Version: s.world.version.release, Components: []component{}}
 	s.world.engine.mu.Lock()
 	for _, name := range slices.Sorted(maps.Keys(s.app.components)) {
 		c := s.app.components[name]
-		out.Components = append(out.Components, component{c.Name, c.Type, c.Version, []string{}})
+		out.Components = append(out.Components, component{c.Name, c.Type, c.Version, c.kind.features()})
 	}
 	for _, sub := range s.app.subscriptions() {
 		listed := subscription{PubSub: sub.component, Topic: sub.topic, DeadLetter: sub.deadLetter, Type: strings.ToUpper(sub.kind)}

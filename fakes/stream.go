@@ -117,7 +117,7 @@ func (s *sidecar) subscribe(server runtime.Dapr_SubscribeTopicEventsAlpha1Server
 	st := &stream{server: server, sending: make(chan struct{}, 1), closed: make(chan struct{}), broken: make(chan error, 1),
 		expecting: make(map[string]chan *runtime.SubscribeTopicEventsRequestProcessedAlpha1)}
 	st.sub = &subscription{component: c.Name, topic: in.GetTopic(), deadLetter: in.GetDeadLetterTopic(), rules: []rule{{path: "/"}},
-		rawPayload: in.GetMetadata()["rawPayload"], kind: "streaming", stream: st}
+		metadata: in.GetMetadata(), rawPayload: in.GetMetadata()["rawPayload"], kind: "streaming", stream: st}
 	w.begin(a, st.sub, protocolStream, time.Now())
 	a.streams = append(a.streams, st)
 	w.engine.startSoon()
@@ -195,7 +195,7 @@ func (st *stream) mayStop(w *backend) {
 	}
 	stop := func() {
 		st.sub.app.stopping = slices.DeleteFunc(st.sub.app.stopping, func(other *stream) bool { return other == st })
-		w.leave(st.sub)
+		st.sub.pubsub().kind.leave(w, st.sub)
 		w.engine.wake()
 	}
 	if !st.held {
@@ -271,7 +271,7 @@ func (st *stream) call(d *delivery) outcome {
 		return broken(err.Error())
 	}
 	seq, _ := d.world.recorder.Deliver(world.Delivery{App: st.sub.app.id, PubSub: st.sub.component, Topic: st.sub.topic, Route: d.path,
-		Protocol: string(protocolStream), Envelope: d.envelope, Event: d.pending.message.event, Cause: d.last, Raw: st.sub.rawPayload == "true"})
+		Protocol: string(protocolStream), Envelope: d.shown(), Event: d.pending.message.event, Cause: d.last, Raw: st.sub.rawPayload == "true"})
 	began := time.Now()
 	answers := make(chan *runtime.SubscribeTopicEventsRequestProcessedAlpha1, 1)
 	engine.mu.Lock()
@@ -297,11 +297,10 @@ func (st *stream) exchange(d *delivery, request *runtime.TopicEventRequest, answ
 	broken := func(note string) outcome {
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: note}
 	}
-	const timedOut = "timeout of the inbound policy"
 	select {
 	case st.sending <- struct{}{}:
 	case <-ctx.Done():
-		return broken(timedOut)
+		return broken(timedOutNote)
 	case <-st.closed:
 		return broken("stream closed")
 	}
@@ -319,7 +318,7 @@ func (st *stream) exchange(d *delivery, request *runtime.TopicEventRequest, answ
 			}
 			sent = nil
 		case <-ctx.Done():
-			return broken(timedOut)
+			return broken(timedOutNote)
 		case <-st.closed:
 			return broken("stream closed")
 		case in := <-answers:

@@ -18,10 +18,12 @@ type subscription struct {
 	topic      string
 	deadLetter string
 	rules      []rule
+	metadata   map[string]string
 	rawPayload string  // the metadata text; "true" makes the sidecar wrap raw bytes
 	bulk       *bulk   // nil: one by one
 	kind       string  // declarative | programmatic | streaming
 	stream     *stream // of a streaming subscription
+	closed     bool    // the sidecar has begun to shut down
 	protocol   world.Protocol
 	policy     resources.Policy
 	started    time.Time
@@ -126,7 +128,7 @@ func (w *backend) declared(a *app, protocol world.Protocol) ([]*subscription, er
 	var subs []*subscription
 	for _, r := range a.resources.Subscriptions {
 		s := &subscription{component: r.PubSub, topic: r.Topic, deadLetter: r.DeadLetterTopic,
-			rawPayload: r.Metadata["rawPayload"], kind: "declarative",
+			metadata: r.Metadata, rawPayload: r.Metadata["rawPayload"], kind: "declarative",
 			bulk: newBulk(r.BulkSubscribe.Enabled, r.BulkSubscribe.MaxMessagesCount, r.BulkSubscribe.MaxAwaitDurationMs)}
 		for _, rr := range r.Rules {
 			rule, err := newRule(rr.Match, rr.Path)
