@@ -2,6 +2,7 @@ package fakes
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/eventproof/eventproof/contract/journal"
@@ -19,11 +20,26 @@ func StartKept(t *testing.T, cfg world.Config, folder string) *world.World {
 			t.Fatal(err)
 		}
 	}
-	w, err := world.Open(context.Background(), t, "fake", cfg, journal.Engine, k.open)
+	var made *backend
+	w, err := world.Open(context.Background(), t, "fake", cfg, journal.Engine, func(ctx context.Context, r *world.Recorder) (world.Backend, error) {
+		b, err := k.open(ctx, r)
+		made, _ = b.(*backend)
+		return b, err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept.Store(w, made)
+	t.Cleanup(func() { kept.Delete(w) })
 	return w
+}
+
+var kept sync.Map // *world.World -> *backend
+
+// StopReading is the start of the app's sidecar's shutdown, in a world of StartKept.
+func StopReading(w *world.World, app string) {
+	b, _ := kept.Load(w)
+	b.(*backend).stopReading(app)
 }
 
 // Discovered are the types of component that discover finds.

@@ -186,6 +186,32 @@ func TestInMemoryStreamThatEndsLeavesTheOthers(t *testing.T) {
 	})
 }
 
+func TestInMemoryLosesWhatAStreamHadNotBegunWith(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := startInMemory(t, world.Config{})
+		var stream rawStream
+		ended := make(chan struct{})
+		app := &inbox{subscriptions: []subscription{on("first")}, answer: func(_ http.ResponseWriter, r *http.Request, _ contract.Event) {
+			require.NoError(t, w.SendFrom(r.Context(), "app", event("1", "orders")))
+			require.NoError(t, w.SendFrom(r.Context(), "app", event("2", "orders")))
+			require.NoError(t, stream.CloseSend())
+			_, err := stream.Recv() // its end: nothing else runs while this handler does
+			require.Error(t, err)
+			close(ended)
+		}}
+		w.Attach("app", func(ctx context.Context, s world.Sidecar) (_ world.Endpoint, err error) {
+			stream, err = open(t, s.Client(), &runtime.SubscribeTopicEventsRequestInitialAlpha1{PubsubName: "pubsub", Topic: "orders"})
+			require.NoError(t, err)
+			return app.start(ctx, s)
+		})
+		sendFrom(t, w, "app", event("0", "first"))
+		<-ended
+		settle(t, w)
+		require.Equal(t, "published dropped acknowledged", told(w, "1"))
+		require.Equal(t, "published dropped", told(w, "2"))
+	})
+}
+
 func TestInMemoryHandlerMayPublishToItsOwnTopic(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := startInMemory(t, world.Config{})

@@ -13,8 +13,9 @@ type publishCall struct {
 	data                       []byte
 	metadata                   map[string]string
 	protocol                   string
-	cause                      int  // the delivery in whose course it is made; 0: not known
-	passed                     bool // the outbound policy let it pass already, as an entry of a bulk call
+	cause                      int    // the delivery in whose course it is made; 0: not known
+	passed                     bool   // the outbound policy let it pass already, as an entry of a bulk call
+	sent                       []byte // what a pluggable component took of it already, in a bulk call
 }
 
 // check refuses what daprd refuses before it looks at the data.
@@ -64,7 +65,9 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	}
 	raw, _ := rawPayload(p.metadata)
 	data := p.data
-	if !raw {
+	if p.sent != nil {
+		data = p.sent
+	} else if !raw {
 		var err error
 		if data, err = w.envelope(a, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
 			return failed(noCloudEvent(p.pubsub, a.id, err))
@@ -84,8 +87,10 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 		}
 	}
 	published := &message{data: data, metadata: p.metadata}
-	if err := w.send(a, p.pubsub, p.topic, published); err != nil {
-		return failed(publishFailed(p.pubsub, p.topic, err))
+	if p.sent == nil {
+		if err := w.send(a, p.pubsub, p.topic, published); err != nil {
+			return failed(publishFailed(p.pubsub, p.topic, err))
+		}
 	}
 	seq, event := w.recorder.Publish(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: data, Raw: raw,
 		Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"sync"
 	"time"
 
 	components "github.com/dapr/dapr/pkg/proto/components/v1"
@@ -68,6 +71,103 @@ func (w *backend) outbound(a *app, p *pluggable, call func(context.Context) erro
 			return err
 		}
 	}
+}
+
+// sendBulk publishes a bulk call: in one call of a component that can, else
+// each entry by itself. An entry that a component names as failed, without failing
+// itself, is not tried again, and over HTTP the app is not told of it.
+//
+// Sources: dapr v1.16.0 pkg/runtime/pubsub/{bulkpublish_resiliency,default_bulkpub}.go.
+func (s *sidecar) sendBulk(p *pluggable, topic string, metadata map[string]string, entries []bulkEntry, calls []publishCall) ([]failedEntry, *publishError) {
+	w, pubsub := s.world, p.name
+	if !s.app.mayPublish(pubsub, topic) {
+		refused := forbidden(pubsub, topic, s.app.id)
+		for _, call := range calls {
+			w.publishFailed(s.app, call, refused)
+		}
+		return nil, refused
+	}
+	left := make([]*components.BulkMessageEntry, len(calls))
+	for i, call := range calls {
+		data := call.data
+		if raw, _ := rawPayload(metadata); !raw {
+			var err error
+			if data, err = w.envelope(s.app, pubsub, topic, call.contentType, call.data, call.metadata); err != nil {
+				return nil, noCloudEvent(pubsub, s.app.id, err)
+			}
+		}
+		calls[i].sent, calls[i].passed = data, true
+		left[i] = &components.BulkMessageEntry{EntryId: entries[i].id, Event: data, ContentType: call.contentType}
+		if own := entries[i].metadata; own != nil {
+			left[i].Metadata = make(map[string]string)
+			maps.Copy(left[i].Metadata, metadata)
+			maps.Copy(left[i].Metadata, own)
+		}
+	}
+	failed := make(map[string]string)
+	attempt := func(ctx context.Context) (err error) {
+		clear(failed)
+		if slices.Contains(p.able, "BULK_PUBSUB") {
+			out, err := p.client.BulkPublish(ctx, &components.BulkPublishRequest{PubsubName: pubsub, Topic: topic, Entries: left, Metadata: metadata})
+			for _, e := range out.GetFailedEntries() {
+				failed[e.GetEntryId()] = e.GetError()
+			}
+			return err
+		}
+		left, err = p.publishEach(ctx, pubsub, topic, left, failed)
+		return err
+	}
+	w.engine.mu.Lock()
+	err := w.outbound(s.app, p, attempt)
+	w.engine.mu.Unlock()
+	if err != nil && len(failed) == 0 {
+		for _, e := range left {
+			failed[e.GetEntryId()] = err.Error()
+		}
+	}
+	var told []failedEntry
+	for i, call := range calls {
+		text, bad := failed[entries[i].id]
+		if !bad {
+			if refused := w.publish(s.app, call); refused != nil {
+				return nil, refused
+			}
+			continue
+		}
+		told = append(told, failedEntry{entries[i].id, text})
+		w.publishFailed(s.app, call, publishFailed(pubsub, topic, errors.New(text)))
+	}
+	if err != nil {
+		return told, publishFailed(pubsub, topic, err)
+	}
+	return told, nil
+}
+
+// publishEach publishes the entries at the same time, a hundred at most, and
+// gives back those that failed, with the first error.
+func (p *pluggable) publishEach(ctx context.Context, pubsub, topic string, entries []*components.BulkMessageEntry, failed map[string]string) (left []*components.BulkMessageEntry, first error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 100)
+	for _, e := range entries {
+		slots <- struct{}{}
+		all.Add(1)
+		go func() {
+			defer func() { <-slots; all.Done() }()
+			_, err := p.client.Publish(ctx, &components.PublishRequest{PubsubName: pubsub, Topic: topic, Data: e.GetEvent(), Metadata: e.GetMetadata()})
+			if err == nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			left, failed[e.GetEntryId()] = append(left, e), err.Error()
+			if first == nil {
+				first = err
+			}
+		}()
+	}
+	all.Wait()
+	return left, first
 }
 
 // once is one attempt.

@@ -34,10 +34,15 @@ func (d *daprServer) BulkPublishEventAlpha1(ctx context.Context, in *runtime.Bul
 	for i, e := range in.GetEntries() {
 		entries[i] = bulkEntry{id: e.GetEntryId(), data: e.GetEvent(), contentType: e.GetContentType(), metadata: e.GetMetadata()}
 	}
-	if err := d.sidecar.publishBulk(in.GetPubsubName(), in.GetTopic(), in.GetMetadata(), entries, "grpc", d.sidecar.cause(ctx)); err != nil {
+	failed, err := d.sidecar.publishBulk(in.GetPubsubName(), in.GetTopic(), in.GetMetadata(), entries, "grpc", d.sidecar.cause(ctx))
+	if err != nil {
 		return nil, err.grpc()
 	}
-	return &runtime.BulkPublishResponse{}, nil
+	out := &runtime.BulkPublishResponse{}
+	for _, e := range failed {
+		out.FailedEntries = append(out.FailedEntries, &runtime.BulkPublishResponseFailedEntry{EntryId: e.EntryID, Error: e.Error})
+	}
+	return out, nil
 }
 
 // BulkPublishEvent is not known to daprd 1.16, which takes a method that it does
