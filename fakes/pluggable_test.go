@@ -3,12 +3,14 @@ package fakes_test
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +41,7 @@ type plugged struct {
 	fail       []error // of the next publish calls
 	published  []*components.PublishRequest
 	bulks      []*components.BulkPublishRequest
+	bulkFail   error
 	failed     []string // entries that a bulk call is said to fail for
 	subscribed chan *components.Topic
 	send       chan *components.PullMessagesResponse
@@ -78,7 +81,7 @@ func (p *plugged) BulkPublish(_ context.Context, in *components.BulkPublishReque
 	for _, id := range p.failed {
 		out.FailedEntries = append(out.FailedEntries, &components.BulkPublishResponseFailedEntry{EntryId: id, Error: "no room"})
 	}
-	return out, nil
+	return out, p.bulkFail
 }
 
 func (p *plugged) PullMessages(stream components.PubSub_PullMessagesServer) error {
@@ -117,7 +120,7 @@ func (p *plugged) calls() []*components.PublishRequest {
 // onSocket serves gRPC services on a socket, with reflection, and gives the folder.
 func onSocket(t *testing.T, name string, register func(*grpc.Server)) (folder string) {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "sockets") // a short name: a socket's may have a hundred bytes
+	folder, err := os.MkdirTemp("", "sockets") //nolint:usetesting // a short name: a socket's may have a hundred bytes
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	listen(t, filepath.Join(folder, name), register)
@@ -323,6 +326,23 @@ func TestPluggableBulkPublish(t *testing.T) {
 		require.Contains(t, string(p.bulks[0].GetEntries()[0].GetEvent()), `"data":"1"`)
 		require.Equal(t, []journal.Kind{journal.Published, journal.PublishFailed}, kinds(w))
 	})
+	t.Run("in one call that fails", func(t *testing.T) {
+		p := newPlugged()
+		p.able, p.bulkFail = []string{"BULK_PUBSUB"}, errors.New("broken")
+		w := plug(t, p, world.Config{}, nil)
+		s, err := w.Sidecar(t.Context(), "app")
+		require.NoError(t, err)
+		response, err := http.Post("http://"+s.HTTPAddress()+"/v1.0-alpha1/publish/bulk/pubsub/orders", "application/json",
+			strings.NewReader(`[{"entryId":"a","event":"1","contentType":"text/plain"},{"entryId":"b","event":"2","contentType":"text/plain"}]`))
+		require.NoError(t, err)
+		defer response.Body.Close()
+		require.Equal(t, http.StatusInternalServerError, response.StatusCode)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"failedEntries":[{"entryId":"a","error":"rpc error: code = Unknown desc = broken"},{"entryId":"b","error":"rpc error: code = Unknown desc = broken"}],
+			"errorCode":"ERR_PUBSUB_PUBLISH_MESSAGE"}`, string(body))
+		require.Equal(t, []journal.Kind{journal.PublishFailed, journal.PublishFailed}, kinds(w))
+	})
 	t.Run("one by one", func(t *testing.T) {
 		p := newPlugged()
 		p.fail = []error{errors.New("broken")}
@@ -384,12 +404,15 @@ func TestPluggableIsToldWhatBecameOfAMessage(t *testing.T) {
 func TestPluggableDeadLettersThroughTheComponent(t *testing.T) {
 	for _, c := range []struct {
 		name, reason string
+		data         []byte
 		fail         []error
-		failure      bool
+		failure      string
 		told         string
 	}{
-		{"taken", "acknowledged", nil, false, "delivered answered(HTTP 500) dead-lettered(dead) acknowledged"},
-		{"refused", "the failure of the delivery is told", []error{errors.New("broken")}, true, "delivered answered(HTTP 500) pending"},
+		{"taken", "acknowledged", cloudEvent("1"), nil, "", "delivered answered(HTTP 500) dead-lettered(dead) acknowledged"},
+		{"refused", "the failure of the delivery is told", cloudEvent("1"), []error{errors.New("broken")}, "retriable error occurred: retriable error returned from app while " +
+			"processing pub/sub event 1, topic: orders, body: . status code returned: 500", "delivered answered(HTTP 500) pending"},
+		{"no event", "and nothing else", []byte("no JSON"), []error{errors.New("broken")}, "invalid character 'o' in literal null (expecting 'u')", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPlugged()
@@ -397,17 +420,15 @@ func TestPluggableDeadLettersThroughTheComponent(t *testing.T) {
 			w := plug(t, p, world.Config{}, nil)
 			w.Attach("app", (&inbox{subscriptions: []subscription{on("orders").deadLetter("dead")}, answer: answer(500)}).start)
 			within(t, p.subscribed)
-			p.send <- pulled("1")
+			m := pulled("1")
+			m.Data = c.data
+			p.send <- m
 			got := within(t, p.answers)
-			require.Equal(t, c.failure, got.GetAckError() != nil, c.reason)
-			if c.failure {
-				require.Contains(t, got.GetAckError().GetMessage(), "status code returned: 500")
-				require.NotContains(t, got.GetAckError().GetMessage(), "dead-lettered")
-			}
+			require.Equal(t, c.failure, got.GetAckError().GetMessage(), c.reason)
 			require.Equal(t, c.told, told(w, "1"))
 			require.Len(t, p.calls(), 1)
 			require.Equal(t, "dead", p.calls()[0].GetTopic())
-			require.Equal(t, cloudEvent("1"), p.calls()[0].GetData())
+			require.Equal(t, c.data, p.calls()[0].GetData())
 			require.Equal(t, map[string]string{"header": "from the broker", "pubsubName": "pubsub"}, p.calls()[0].GetMetadata())
 		})
 	}

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
-	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1alpha" //nolint:staticcheck // daprd speaks this version
+	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 )
 
 // Where daprd looks for the sockets of pluggable components.
@@ -85,6 +85,8 @@ func discover(ctx context.Context, folder string) (map[string]*pluggableClient, 
 }
 
 // ask lists the services by gRPC reflection.
+//
+//nolint:staticcheck // deprecated, but the version that daprd speaks: a component may have no other
 func (c *pluggableClient) ask(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
@@ -97,7 +99,6 @@ func (c *pluggableClient) ask(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	//nolint:staticcheck // as above
 	if err := stream.Send(&reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_ListServices{ListServices: "*"}}); err != nil {
 		return nil, err
 	}
