@@ -24,9 +24,9 @@ import (
 type backend struct {
 	recorder *world.Recorder
 	version  version
-	kinds    kinds
-	plugged  map[plugKey]*pluggable // made before their app's place
-	sending  int                    // publish calls that wait for a component's own process
+	kinds    kinds                            // of its apps
+	plugged  map[string]map[string]*pluggable // by app: made before its place is
+	sending  int                              // publish calls that wait for a component's own process
 	engine   *engine
 	armed    faults.Armed // has a lock of its own
 
@@ -49,6 +49,8 @@ type backend struct {
 type app struct {
 	id          string
 	resources   *resources.Set
+	kinds       kinds
+	plugged     map[string]*pluggable // by component
 	components  map[string]component
 	sidecar     *sidecar
 	incarnation *incarnation        // nil before the first and between two
@@ -96,7 +98,7 @@ func (k kinds) open(_ context.Context, recorder *world.Recorder) (world.Backend,
 	var seed [32]byte
 	binary.LittleEndian.PutUint64(seed[:], uint64(cfg.Seed))
 	w := &backend{
-		recorder: recorder, version: v, kinds: k, plugged: make(map[plugKey]*pluggable), engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
+		recorder: recorder, version: v, kinds: k, plugged: make(map[string]map[string]*pluggable), engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: rand.NewChaCha8(seed),
 	}
 	if err := checkBreakers(recorder.Resources()); err != nil {
@@ -150,13 +152,13 @@ func (w *backend) app(id string) *app {
 	if a != nil {
 		return a
 	}
-	a = &app{id: id, resources: w.recorder.Resources().For(id), components: make(map[string]component), busy: make(map[string]int)}
+	a = &app{id: id, resources: w.recorder.Resources().For(id), kinds: w.kinds, plugged: w.plugged[id], components: make(map[string]component), busy: make(map[string]int)}
 	for _, c := range a.resources.PubSubs() {
-		a.components[c.Name] = w.component(id, c)
+		a.components[c.Name] = w.component(a, c)
 	}
 	for _, name := range w.pubsubs() {
 		if _, ok := a.components[name]; !ok && !w.definedElsewhere(name) {
-			a.components[name] = w.component(id, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
+			a.components[name] = w.component(a, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
 		}
 	}
 	w.apps[id] = a
@@ -191,7 +193,7 @@ func (w *backend) newID() string {
 
 // Sidecar implements [world.Backend].
 func (w *backend) Sidecar(ctx context.Context, id string) (world.Sidecar, error) {
-	if err := w.plug(ctx, id); err != nil {
+	if err := w.plugIn(ctx, id); err != nil {
 		return nil, err
 	}
 	w.engine.mu.Lock()
@@ -397,8 +399,9 @@ func (w *backend) Topic(_ context.Context, pubsub, name string) ([][]byte, error
 func (w *backend) Close(context.Context) error {
 	w.engine.mu.Lock()
 	var ids []string
-	for id := range w.apps {
+	for id, a := range w.apps {
 		ids = append(ids, id)
+		defer a.unplug()
 	}
 	w.engine.mu.Unlock()
 	slices.Sort(ids)
@@ -406,7 +409,6 @@ func (w *backend) Close(context.Context) error {
 	for _, id := range ids {
 		errs = append(errs, w.Disconnect(context.Background(), id))
 	}
-	defer w.unplug()
 	if err := errors.Join(errs...); err != nil {
 		w.engine.abandon()
 		return err

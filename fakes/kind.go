@@ -58,12 +58,12 @@ func (k kinds) substituted(set *resources.Set) (listed []string) {
 	return listed
 }
 
-// component is the component as the sidecar of app has it. The lock is held.
-func (w *backend) component(app string, c resources.Component) component {
-	if w.kinds.kept(c) {
+// component is the component as the app's sidecar has it. The lock is held.
+func (w *backend) component(a *app, c resources.Component) component {
+	if a.kinds.kept(c) {
 		// No limit of its own: each subscription is given one message at a time.
-		known := component{Component: c, concurrency: math.MaxInt, redis: fmt.Sprintf("%s of %s", c.Name, app), kind: memory{}}
-		if p := w.plugged[plugKey{app, c.Name}]; p != nil {
+		known := component{Component: c, concurrency: math.MaxInt, redis: fmt.Sprintf("%s of %s", c.Name, a.id), kind: memory{}}
+		if p := a.plugged[c.Name]; p != nil {
 			known.kind = p
 		}
 		return known

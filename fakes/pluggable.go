@@ -37,45 +37,54 @@ type pluggable struct {
 	pulling sync.WaitGroup
 }
 
-// plugKey is a component of one app's sidecar.
-type plugKey struct{ app, component string }
-
-// plug connects the app's pluggable components, those that are not yet. It
-// fails where one refuses Init, as daprd's start does.
-func (w *backend) plug(ctx context.Context, app string) error {
-	for _, c := range w.recorder.Resources().For(app).PubSubs() {
-		client := w.kinds.sockets[strings.ToLower(c.Type)]
-		if client == nil || !w.kinds.kept(c) {
-			continue
-		}
-		key := plugKey{app, c.Name}
-		w.engine.mu.Lock()
-		known := w.plugged[key] != nil
-		w.engine.mu.Unlock()
-		if known {
+// plug connects the pluggable components that an app's sidecar has, by their
+// name. It fails where one refuses Init, as daprd's start does.
+func (k kinds) plug(ctx context.Context, app string, set *resources.Set) (map[string]*pluggable, error) {
+	plugged := make(map[string]*pluggable)
+	for _, c := range set.PubSubs() {
+		client := k.sockets[strings.ToLower(c.Type)]
+		if client == nil || !k.kept(c) {
 			continue
 		}
 		p, err := client.pubsub(ctx, c, app)
 		if err != nil {
-			return fmt.Errorf("init component %s (%s/%s) on %s: %w", c.Name, c.Type, c.Version, client.socket, err)
+			for _, made := range plugged {
+				made.close()
+			}
+			return nil, fmt.Errorf("init component %s (%s/%s) on %s: %w", c.Name, c.Type, c.Version, client.socket, err)
 		}
-		w.engine.mu.Lock()
-		w.plugged[key] = p
-		w.engine.mu.Unlock()
+		plugged[c.Name] = p
 	}
-	return nil
+	return plugged, nil
 }
 
-// unplug ends all connections to pluggable components.
-func (w *backend) unplug() {
+// plugIn is plug before the app's place is made.
+func (w *backend) plugIn(ctx context.Context, id string) error {
 	w.engine.mu.Lock()
-	plugged := slices.Collect(maps.Values(w.plugged))
+	made := w.apps[id] != nil
 	w.engine.mu.Unlock()
-	for _, p := range plugged {
-		p.cancel()
-		_ = p.conn.Close()
-		p.pulling.Wait()
+	if made {
+		return nil
 	}
+	plugged, err := w.kinds.plug(ctx, id, w.recorder.Resources().For(id))
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
+	w.plugged[id] = plugged
+	return err
+}
+
+// unplug ends the connections to the app's pluggable components. The lock is
+// not held.
+func (a *app) unplug() {
+	for _, p := range a.plugged {
+		p.close()
+	}
+}
+
+func (p *pluggable) close() {
+	p.cancel()
+	_ = p.conn.Close()
+	p.pulling.Wait()
 }
 
 // pubsub makes the component: Init with its metadata, then Features.
