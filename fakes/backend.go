@@ -24,6 +24,10 @@ import (
 // Its fields are guarded by the engine's lock, but for what never changes.
 type backend struct {
 	recorder *world.Recorder
+	version  version
+	kinds    kinds                            // of its apps
+	plugged  map[string]map[string]*pluggable // by app: made before its place is
+	sending  int                              // publish calls that wait for a component's own process
 	engine   *engine
 	armed    faults.Armed // has a lock of its own
 
@@ -46,6 +50,8 @@ type backend struct {
 type app struct {
 	id          string
 	resources   *resources.Set
+	kinds       kinds
+	plugged     map[string]*pluggable // by component
 	components  map[string]component
 	sidecar     *sidecar
 	incarnation *incarnation     // nil before the first and between two
@@ -73,7 +79,8 @@ type app struct {
 // component is a pubsub component as this app's sidecar has it.
 type component struct {
 	resources.Component
-	redis                                string // which Redis: components of one redisHost and redisDB share it
+	kind                                 kind
+	redis                                string // which Redis, or other place: components of one redisHost and redisDB share it
 	processingTimeout, redeliverInterval time.Duration
 	concurrency                          int
 }
@@ -94,19 +101,28 @@ func (a *app) mayPublish(name, topic string) bool {
 }
 
 func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) {
+	return kinds{}.open(ctx, recorder)
+}
+
+// open makes a world in which these kinds of components keep their type.
+func (k kinds) open(_ context.Context, recorder *world.Recorder) (world.Backend, error) {
 	cfg := recorder.Config()
-	if cfg.Dapr != "1.16" {
-		return nil, fmt.Errorf("Config.Dapr is %q: the fake shows the behaviour of 1.16", cfg.Dapr)
+	v, err := versionNamed(cfg.Dapr)
+	if err != nil {
+		return nil, err
 	}
 	w := &backend{
-		recorder: recorder, broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
+		recorder: recorder, version: v, kinds: k, plugged: make(map[string]map[string]*pluggable), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: newIDs(cfg.Seed),
 	}
 	w.engine = newEngine(w)
 	if err := checkBreakers(recorder.Resources()); err != nil {
 		return nil, err
 	}
-	_, listed := resources.Substitute(recorder.Resources(), w.substitution())
+	listed := k.substituted(recorder.Resources())
+	if !k.keep {
+		_, listed = resources.Substitute(recorder.Resources(), w.substitution())
+	}
 	if cfg.StrictResources && len(listed) > 0 {
 		return nil, fmt.Errorf("StrictResources: the resources would have to be substituted:\n  %s", strings.Join(listed, "\n  "))
 	}
@@ -135,6 +151,9 @@ func (w *backend) pubsubs() []string {
 	for _, c := range w.recorder.Catalog().Contracts() {
 		names = append(names, c.PubSub)
 	}
+	if w.kinds.keep {
+		return nil // as daprd, which makes up none
+	}
 	if len(set.PubSubs()) == 0 {
 		names = append(names, world.DefaultPubSub)
 	}
@@ -148,10 +167,10 @@ func (w *backend) app(id string) *app {
 	if a != nil {
 		return a
 	}
-	a = w.newApp(id, w.recorder.Resources())
+	a = w.newApp(id, w.recorder.Resources(), w.kinds, w.plugged[id])
 	for _, name := range w.pubsubs() {
 		if _, ok := a.components[name]; !ok && !w.definedElsewhere(name) {
-			a.add(w, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
+			a.components[name] = w.component(a, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
 		}
 	}
 	w.apps[id] = a
@@ -159,27 +178,12 @@ func (w *backend) app(id string) *app {
 }
 
 // newApp makes an app's place with what the set has for it.
-func (w *backend) newApp(id string, set *resources.Set) *app {
-	a := &app{id: id, resources: set.For(id), components: make(map[string]component), busy: make(map[string]int)}
+func (w *backend) newApp(id string, set *resources.Set, k kinds, plugged map[string]*pluggable) *app {
+	a := &app{id: id, resources: set.For(id), kinds: k, plugged: plugged, components: make(map[string]component), busy: make(map[string]int)}
 	for _, c := range a.resources.PubSubs() {
-		a.add(w, c)
+		a.components[c.Name] = w.component(a, c)
 	}
 	return a
-}
-
-// add makes a component of the app's sidecar.
-func (a *app) add(w *backend, c resources.Component) {
-	settings := c.Redis()
-	known := component{Component: c, processingTimeout: settings.ProcessingTimeout, redeliverInterval: settings.RedeliverInterval,
-		concurrency: max(settings.Concurrency, 1), redis: redisOf(c)}
-	clocks := w.recorder.Config().Clocks
-	if clocks.ProcessingTimeout != 0 {
-		known.processingTimeout = clocks.ProcessingTimeout
-	}
-	if clocks.RedeliverInterval != 0 {
-		known.redeliverInterval = clocks.RedeliverInterval
-	}
-	a.components[c.Name] = known
 }
 
 // redisOf says which Redis a component uses: that of its redisHost and redisDB
@@ -216,7 +220,10 @@ func (w *backend) newID() string {
 }
 
 // Sidecar implements [world.Backend].
-func (w *backend) Sidecar(_ context.Context, id string) (world.Sidecar, error) {
+func (w *backend) Sidecar(ctx context.Context, id string) (world.Sidecar, error) {
+	if err := w.plugIn(ctx, id); err != nil {
+		return nil, err
+	}
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
 	if w.engine.closed {
@@ -279,9 +286,7 @@ func (w *backend) begin(a *app, s *subscription, p world.Protocol, now time.Time
 	a.breaker(s.component, s.policy) // made now: see its interval
 	w.recorder.Subscribe(world.Subscription{App: a.id, PubSub: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
 		Protocol: p, Kind: s.kind}, journal.Engine)
-	g := w.group(groupKey{topicKey{c.redis, s.topic}, a.consumer(s.component)})
-	g.join(s)
-	w.read(g)
+	c.kind.join(w, s)
 }
 
 // describe lists subscriptions in a line.
@@ -405,6 +410,9 @@ func (w *backend) redisNamed(pubsub string) string {
 func (w *backend) Topic(_ context.Context, pubsub, name string) ([][]byte, error) {
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
+	if c, ok := w.recorder.Resources().PubSub(pubsub); ok && w.kinds.kept(c) {
+		return nil, fmt.Errorf("a component of type %s keeps nothing that could be read: %w", c.Type, errors.ErrUnsupported)
+	}
 	t := w.broker.topics[topicKey{w.redisNamed(pubsub), name}]
 	if t == nil {
 		return nil, nil
@@ -420,8 +428,9 @@ func (w *backend) Topic(_ context.Context, pubsub, name string) ([][]byte, error
 func (w *backend) Close(context.Context) error {
 	w.engine.mu.Lock()
 	var ids []string
-	for id := range w.apps {
+	for id, a := range w.apps {
 		ids = append(ids, id)
+		defer a.unplug()
 	}
 	w.engine.mu.Unlock()
 	slices.Sort(ids)

@@ -83,6 +83,9 @@ func (a *app) breaker(component string, policy resources.Policy) *breaker {
 //
 // Source: dapr v1.16.0 pkg/runtime/pubsub/publisher/publisher.go.
 func (a *app) publishes(component string, done error) error {
+	if _, remote := a.components[component].kind.(*pluggable); remote {
+		return done // it has its policy around each call: see send
+	}
 	b := a.breaker(component, a.outbound(component))
 	if b == nil {
 		return done

@@ -44,6 +44,10 @@ type message struct {
 	// depth counts the events that led to this one: each was published, or
 	// dead-lettered, while the one before it was handled.
 	depth int
+	// Of a pluggable component's: the topic that it names, and where it waits for
+	// the failure, or nil.
+	topic string
+	told  chan *string
 }
 
 // group is a consumer group on one topic.
@@ -54,6 +58,7 @@ type group struct {
 	pending pendingList
 	handled []handledMessage // acknowledged after SUCCESS: what a redelivery can bring again
 	subs    []*subscription  // who reads it: usually one; apps with one consumerID share it
+	serial  bool             // it is read one message at a time: see memory, pluggable
 	blocked []*subscription  // streams that have ended and whose last read is still open: see leave
 	left    *subscription    // who left last: for them it is that nobody reads
 	turn    int              // which of subs claims next, of those that claim at one time
@@ -89,12 +94,25 @@ func (w *backend) group(key groupKey) *group {
 	b := w.broker
 	g := b.groups[key]
 	if g == nil {
-		g = &group{groupKey: key, topic: b.topic(key.topicKey)}
-		g.tick = dueItem{index: -1, do: func() { w.reclaim(g) }}
+		g = w.newGroup(key, b.topic(key.topicKey))
 		b.groups[key] = g
-		b.order = append(b.order, g)
 		g.topic.groups = append(g.topic.groups, g)
 	}
+	return g
+}
+
+func (w *backend) newGroup(key groupKey, on *topic) *group {
+	g := &group{groupKey: key, topic: on}
+	g.tick = dueItem{index: -1, do: func() { w.reclaim(g) }}
+	w.broker.order = append(w.broker.order, g)
+	return g
+}
+
+// ownGroup is a group of one subscription alone, on a topic that nobody else has
+// and that is read one message at a time.
+func (w *backend) ownGroup(key topicKey, s *subscription) *group {
+	g := w.newGroup(groupKey{key, ""}, &topic{topicKey: key})
+	g.serial, g.subs = true, []*subscription{s}
 	return g
 }
 
@@ -184,6 +202,9 @@ const maxChain = 1000
 // read is XREADGROUP: new messages become pending, and ready to be delivered.
 func (w *backend) read(g *group) {
 	for ; g.next < len(g.topic.log) && len(g.subs)+len(g.blocked) > 0; g.next++ {
+		if g.serial && !g.pending.empty() {
+			return
+		}
 		p := &pending{message: g.topic.log[g.next], read: time.Now()}
 		g.pending.add(p)
 		if by := g.swallowed(); by != nil {
@@ -259,4 +280,5 @@ func (w *backend) acknowledge(d *delivery) {
 	if g.pending.empty() {
 		w.reclaimLater(g)
 	}
+	d.sub.pubsub().kind.acknowledged(w, d)
 }

@@ -12,16 +12,18 @@ import (
 // own; rawPayload is the request's alone.
 //
 // Source: dapr v1.16.0 pkg/api/grpc/grpc.go BulkPublishEventAlpha1.
-func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, entries []bulkEntry, protocol string, cause int) *publishError {
+//
+// failed are the entries that were not published, where daprd tells.
+func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, entries []bulkEntry, protocol string, cause int) (failed []failedEntry, _ *publishError) {
 	if err := s.world.check(s.app, publishCall{pubsub: pubsub, topic: topic, metadata: metadata, protocol: protocol}); err != nil {
-		return err
+		return nil, err
 	}
 	raw, _ := rawPayload(metadata)
 	seen := make(map[string]bool)
 	calls := make([]publishCall, 0, len(entries))
 	for _, e := range entries {
 		if e.id == "" || seen[e.id] {
-			return badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_MARSHAL_EVENTS", "marshaling events to bytes", errEntryID)
+			return nil, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_MARSHAL_EVENTS", "marshaling events to bytes", errEntryID)
 		}
 		seen[e.id] = true
 		with := make(map[string]string)
@@ -35,16 +37,28 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 		}
 		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause})
 	}
+	if p, ok := s.app.components[pubsub].kind.(*pluggable); ok {
+		return s.sendBulk(p, topic, metadata, entries, calls)
+	}
 	if err := s.passBulk(pubsub, topic, calls); err != nil {
-		return err
+		for _, e := range entries {
+			failed = append(failed, failedEntry{e.id, err.metadata["error"]})
+		}
+		return failed, err
 	}
 	for _, call := range calls {
 		call.passed = true
 		if err := s.world.publish(s.app, call); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// failedEntry is an entry of a bulk call that was not published.
+type failedEntry struct {
+	EntryID string `json:"entryId"`
+	Error   string `json:"error"`
 }
 
 // passBulk asks the outbound circuit breaker once for all entries.

@@ -118,7 +118,7 @@ func (t *batch) callHTTP(ctx context.Context, i *incarnation, body []byte, membe
 	text := fmt.Sprintf("HTTP %d", code)
 	switch {
 	case code == http.StatusNotFound:
-		return outcome{kind: handled, answer: text, bulk: all(members, forgotten, text, text+": daprd 1.16 acknowledges the batch without a dead letter")}
+		return outcome{kind: handled, answer: text, bulk: all(members, forgotten, text, fmt.Sprintf("%s: %s acknowledges the batch without a dead letter", text, t.world.version))}
 	case code < 200 || code > 299:
 		return outcome{kind: failed, answer: text, code: noCode, bulk: all(members, failed, text, "")}
 	}
@@ -144,12 +144,12 @@ func (t *batch) callHTTP(ctx context.Context, i *incarnation, body []byte, membe
 	return t.each(members, given, texts)
 }
 
-// callGRPC is AppCallbackAlpha.OnBulkTopicEventAlpha1.
+// callGRPC is OnBulkTopicEvent, by whichever name the app knows it.
 //
 // Source: dapr v1.16.0 pkg/runtime/subscription/postman/grpc/grpc.go DeliverBulk.
 func (t *batch) callGRPC(ctx context.Context, i *incarnation, request *runtime.TopicEventBulkRequest, members []*bulkMessage) outcome {
 	ctx = metadata.AppendToOutgoingContext(ctx, "pubsubName", t.sub.component)
-	response, err := runtime.NewAppCallbackAlphaClient(i.conn).OnBulkTopicEventAlpha1(ctx, request)
+	response, err := t.ask(ctx, i, request)
 	if err != nil {
 		code := status.Code(err)
 		text, note := "gRPC "+code.String(), status.Convert(err).Message()
@@ -173,6 +173,18 @@ func (t *batch) callGRPC(ctx context.Context, i *incarnation, request *runtime.T
 		given = append(given, bulkStatus{id: s.GetEntryId(), kind: byStatus(text).kind})
 	}
 	return t.each(members, given, texts)
+}
+
+// ask calls the method that is there: the alpha one alone, or where the version
+// knows the stable one, that one first.
+func (t *batch) ask(ctx context.Context, i *incarnation, request *runtime.TopicEventBulkRequest) (*runtime.TopicEventBulkResponse, error) {
+	if t.world.version.stableBulk {
+		response, err := runtime.NewAppCallbackClient(i.conn).OnBulkTopicEvent(ctx, request)
+		if status.Code(err) != codes.Unimplemented {
+			return response, err
+		}
+	}
+	return runtime.NewAppCallbackAlphaClient(i.conn).OnBulkTopicEventAlpha1(ctx, request)
 }
 
 // grpc is an entry as a gRPC app gets it, without a content type; empty where

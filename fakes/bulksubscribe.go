@@ -85,7 +85,7 @@ func (b *bulk) flush(w *backend, s *subscription) {
 	n := min(len(b.collected), b.most)
 	t := &batch{world: w, sub: s, index: make(map[string]int, n)}
 	for i, d := range b.collected[:n] {
-		e := &bulkMessage{d: d, id: w.newID(), lost: "daprd 1.16 acknowledges it, since another path's entries were answered first"}
+		e := &bulkMessage{d: d, id: w.newID(), lost: fmt.Sprintf("%s acknowledges it, since another path's entries were answered first", w.version)}
 		t.entries = append(t.entries, e)
 		t.index[e.id] = i
 	}
@@ -395,11 +395,11 @@ func (t *batch) take(p *bulkPath, answer *bulkAnswer) {
 			}
 			// daprd takes the entry's place in the whole batch for its place in this
 			// call: after a retry, or with several paths, it is another's.
-			e.lost = "the app answered DROP, and daprd 1.16 dead-letters another entry of the batch in its place"
+			e.lost = fmt.Sprintf("the app answered DROP, and %s dead-letters another entry of the batch in its place", t.world.version)
 			if i >= len(attempted) {
-				t.crash = fmt.Sprintf("daprd 1.16 panics at the DROP of entry %d of the batch, since this call had %d", i+1, len(attempted))
-				t.world.recorder.Logf("%s answered DROP to entry %d of a bulk delivery on %s, of which this call had %d: daprd 1.16 panics here (index out of range)",
-					t.sub.app.id, i+1, t.sub.topic, len(attempted))
+				t.crash = fmt.Sprintf("%s panics at the DROP of entry %d of the batch, since this call had %d", t.world.version, i+1, len(attempted))
+				t.world.recorder.Logf("%s answered DROP to entry %d of a bulk delivery on %s, of which this call had %d: %s panics here (index out of range)",
+					t.sub.app.id, i+1, t.sub.topic, len(attempted), t.world.version)
 				break
 			}
 			victim := attempted[i]
@@ -457,10 +457,10 @@ func (t *batch) conclude() {
 		switch {
 		case e.failed && buried:
 		case e.failed && t.err:
-			e.d.stay()
+			e.d.failed()
 			continue
 		case e.failed:
-			e.d.drop(e.note + "; daprd 1.16 acknowledges it with the rest of its batch")
+			e.d.drop(fmt.Sprintf("%s; %s acknowledges it with the rest of its batch", e.note, t.world.version))
 		case e.lost != "":
 			e.d.drop(e.lost)
 		}
@@ -480,11 +480,14 @@ func (t *batch) buryAll(bad []*bulkMessage) bool {
 		}
 		return false
 	}
+	buried := true
 	for _, e := range bad {
 		e.d.outcome.note = e.note
-		e.d.bury(e.d.pending.message.metadata)
+		if !e.d.bury(e.d.pending.message.metadata) {
+			buried, e.note = false, e.d.outcome.note
+		}
 	}
-	return true
+	return buried
 }
 
 // deadLetter is one entry's dead letter, without the pubsub's name that one

@@ -88,7 +88,7 @@ func (i *incarnation) call(d *delivery) outcome {
 		return outcome{kind: failed, answer: journal.NoAnswer, code: codeOf(err), grpc: i.conn != nil, note: err.Error()}
 	}
 	seq, _ := d.world.recorder.Deliver(world.Delivery{App: d.sub.app.id, PubSub: d.sub.component, Topic: d.sub.topic, Route: d.path,
-		Protocol: string(i.protocol), Envelope: d.envelope, Event: d.pending.message.event, Cause: d.last, Raw: d.sub.rawPayload == "true"})
+		Protocol: string(i.protocol), Envelope: d.shown(), Event: d.pending.message.event, Cause: d.last, Raw: d.sub.rawPayload == "true"})
 	d.world.engine.mu.Lock()
 	d.seq = seq
 	d.world.engine.mu.Unlock()
@@ -120,8 +120,10 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 		}
 	case <-ctx.Done():
 	}
-	return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: "timeout of the inbound policy"}
+	return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: timedOutNote}
 }
+
+const timedOutNote = "timeout of the inbound policy"
 
 // prepare makes the request, as far as that is possible without the app.
 func (i *incarnation) prepare(d *delivery) (call func(context.Context) outcome, err error) {
@@ -253,10 +255,12 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, path *url.URL, 
 			return outcome{kind: handled, answer: journal.Success}
 		}
 		return byStatus(answer.Status)
+	case code == http.StatusNotFound && d.world.version.notFoundIsDrop:
+		return outcome{kind: refused, answer: "HTTP 404", code: code}
 	case code == http.StatusNotFound:
 		return outcome{kind: forgotten, answer: "HTTP 404", code: code}
 	default:
-		return outcome{kind: failed, answer: fmt.Sprintf("HTTP %d", code), code: code}
+		return outcome{kind: failed, answer: fmt.Sprintf("HTTP %d", code), code: code, body: string(answered)}
 	}
 }
 

@@ -90,7 +90,7 @@ func reference(t *testing.T, got map[string]any, app, pubsub, topic, contentType
 		trace = parent
 	}
 	if trace == "" {
-		trace = noTrace
+		trace = versions["1.16"].noTrace
 	}
 	event["traceid"], event["traceparent"], event["tracestate"] = trace, trace, property(metadata, "cloudevent.tracestate")
 	for attribute, value := range map[string]any{"id": got["id"], "source": app, "type": "com.dapr.event.sent"} {
@@ -140,8 +140,8 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		metadata := map[string]string{"cloudevent.id": id, "CloudEvent.Type": kind, "cloudevent.source": source, "cloudevent.tracestate": state,
 			"cloudevent.traceparent": parent, "ttlInSeconds": ttl}
-		w := &backend{ids: newIDs(1)}
-		out, err := w.envelope("app", "pubsub", topic, contentType, data, metadata)
+		w := &backend{ids: newIDs(1), version: versions["1.16"]}
+		out, err := w.envelope(&app{id: "app"}, "pubsub", topic, contentType, data, metadata)
 		if err != nil {
 			t.Fatal(err)
 		}

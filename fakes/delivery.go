@@ -1,17 +1,16 @@
 package fakes
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/eventproof/eventproof/contract/journal"
-	"github.com/eventproof/eventproof/contract/resources"
 	"github.com/eventproof/eventproof/fakes/faults"
 	"github.com/eventproof/eventproof/fakes/world"
 )
@@ -58,6 +57,7 @@ type outcome struct {
 	grpc   bool
 	took   time.Duration
 	note   string
+	body   string      // of an HTTP answer that is a failure
 	bulk   *bulkAnswer // of a batch's call; nil where there was none in time
 }
 
@@ -218,12 +218,15 @@ func (d *delivery) prepare() outcome {
 		return outcome{kind: unusable, note: err.Error()}
 	}
 	var event map[string]any
-	if raw {
-		event = d.world.fromRaw(m, d.sub.component, d.sub.topic)
+	switch {
+	case raw:
+		event = d.world.fromRaw(m, d.sub.component, d.topic())
 		if d.envelope, err = json.Marshal(event); err != nil {
 			return outcome{kind: unusable, note: err.Error()}
 		}
-	} else {
+	case d.world.version.isBinary(m):
+		event, d.envelope = fromBinary(m), m.data
+	default:
 		// Without UseNumber, as daprd: a number beyond a float64 fails here.
 		if err := json.Unmarshal(m.data, &event); err != nil {
 			return outcome{kind: unusable, note: "not a CloudEvent: " + err.Error()}
@@ -299,11 +302,11 @@ func (d *delivery) finish() {
 		d.handled()
 	case refused:
 		if d.sub.deadLetter == "" {
-			d.drop("the app answered DROP, and there is no dead letter topic")
+			d.drop("the app answered " + d.outcome.answer + ", and there is no dead letter topic")
 		}
 		d.world.acknowledge(d)
 	case forgotten:
-		d.drop(d.outcome.answer + ": daprd 1.16 acknowledges it without a dead letter")
+		d.drop(fmt.Sprintf("%s: %s acknowledges it without a dead letter", d.outcome.answer, d.world.version))
 		d.world.acknowledge(d)
 	case overdue:
 		d.last = d.record(journal.Entry{Kind: journal.Expired})
@@ -315,11 +318,11 @@ func (d *delivery) finish() {
 		}
 		d.world.acknowledge(d)
 	case unread:
-		d.stay()
+		d.failed()
 	case unusable, failed, barred:
 		if d.expiredAtBroker() || !d.deadLetter() {
 			d.tallyEnd("retry")
-			d.stay()
+			d.failed()
 			return
 		}
 		d.tallyEnd("drop")
@@ -370,33 +373,13 @@ func (d *delivery) expiredAtBroker() bool {
 
 // retry asks the inbound policy for another attempt and the wait before it.
 //
-// Sources: kit retry/retry.go, cenkalti/backoff v4; dapr v1.16.0
-// pkg/resiliency/policy.go.
+// Source: dapr v1.16.0 pkg/resiliency/policy.go.
 func (d *delivery) retry() (time.Duration, bool) {
 	r := d.sub.policy.Retry
-	if r == nil || (r.MaxRetries >= 0 && d.attempts > r.MaxRetries) {
+	if r != nil && d.outcome.code != noCode && !r.Matches(d.outcome.code, d.outcome.grpc) {
 		return 0, false
 	}
-	if d.outcome.code != noCode && !r.Matches(d.outcome.code, d.outcome.grpc) {
-		return 0, false
-	}
-	scale := d.world.recorder.Config().Clocks.RetryScale
-	if scale == 0 {
-		scale = 1
-	}
-	if r.Policy != resources.PolicyExponential {
-		return time.Duration(float64(r.Duration) * scale), true
-	}
-	if d.interval == 0 {
-		d.interval = r.InitialInterval
-	}
-	spread := r.RandomizationFactor * float64(d.interval)
-	wait := float64(d.interval) - spread + d.world.random.Float64()*2*spread
-	if r.MaxElapsedTime > 0 && time.Since(d.taken)+time.Duration(wait) > r.MaxElapsedTime {
-		return 0, false
-	}
-	d.interval = time.Duration(math.Min(float64(d.interval)*r.Multiplier, float64(r.MaxInterval)*scale))
-	return time.Duration(wait), true
+	return d.world.backoff(r, d.attempts, d.taken, &d.interval)
 }
 
 // handled keeps the message for a redelivery, and makes those that are armed.
@@ -418,6 +401,9 @@ func (d *delivery) handled() {
 func (d *delivery) drop(why string) {
 	d.last = d.record(journal.Entry{Kind: journal.Dropped, Note: why})
 }
+
+// failed leaves it to the component what becomes of the message.
+func (d *delivery) failed() { d.sub.pubsub().kind.failed(d.world, d) }
 
 // stay leaves the message pending: the component does not acknowledge it, and
 // claims it again later.
@@ -458,14 +444,23 @@ func (d *delivery) mayBury() bool {
 	return true
 }
 
+// topic is where the message comes from: of a wildcard subscription that is the
+// subscription's topic, unless the component names another.
+func (d *delivery) topic() string { return cmp.Or(d.pending.message.topic, d.sub.topic) }
+
 // bury puts the message on the dead letter topic.
 func (d *delivery) bury(metadata map[string]string) bool {
-	d.last = d.record(journal.Entry{Kind: journal.DeadLettered, DeadLetterTopic: d.sub.deadLetter, Note: d.outcome.note})
 	m := *d.pending.message
 	m.metadata = metadata
-	m.seq = d.last
 	m.depth++
-	d.world.append(topicKey{d.group.redis, d.sub.deadLetter}, &m)
+	if err := d.world.send(d.sub.app, d.sub.component, d.sub.deadLetter, &m); err != nil {
+		d.outcome.note = strings.TrimPrefix(fmt.Sprintf("%s; not dead-lettered to %s: %v", d.outcome.note, d.sub.deadLetter, err), "; ")
+		return false
+	}
+	d.last = d.record(journal.Entry{Kind: journal.DeadLettered, DeadLetterTopic: d.sub.deadLetter, Note: d.outcome.note})
+	m.seq = d.last
+	c := d.sub.pubsub()
+	c.kind.store(d.world, c, d.sub.deadLetter, &m)
 	return true
 }
 

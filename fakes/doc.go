@@ -12,15 +12,43 @@
 //
 // # Delivery semantics
 //
-// As daprd 1.16 with its Redis component, and each rule's source is cited where
+// As daprd 1.16 with its Redis component, or as 1.17 where [world.Config].Dapr
+// asks for it, and each rule's source is cited where
 // it is coded: the CloudEvents envelope and its rules by content type; a consumer
 // group for each app, which reads a topic from its beginning; the answers of
 // HTTP and gRPC apps; the inbound resiliency policy (constant and exponential
 // retry, matching, timeout); the circuit breaker, one for each component of a
 // sidecar and for both directions; the dead letter topic; messages that stay pending
 // without one and come again after processingTimeout; bulk subscribe; routing
-// rules; time to live; scopes. What daprd loses, the fake loses too: an answer of
-// 404 is acknowledged without a dead letter.
+// rules; time to live; scopes. What daprd loses, the fake loses too: in 1.16 an answer
+// of 404 is acknowledged without a dead letter, and in 1.17 whatever fails without a
+// dead letter topic.
+//
+// # Versions
+//
+// What differs between 1.16 and 1.17 is one table, in version.go. As of 1.17: the
+// Redis component acknowledges what failed, unless processingTimeout had passed;
+// HTTP 404 is DROP; a message whose metadata says application/octet-stream is a
+// CloudEvent in binary mode (its body reaches an HTTP app bare, and a gRPC app not at
+// all); cloudevent.subject is an override; bulk publish and bulk subscribe have their
+// stable names; trace context is "" where there is none, and a raw payload published
+// over gRPC has it in its metadata.
+//
+// # Component kinds
+//
+// In a world every pubsub component is Redis, whatever its type. The fake as a
+// program keeps the types that need no broker:
+//
+//   - pubsub.in-memory: no history, no consumer groups; each subscription of the one
+//     sidecar gets each message, one at a time; what fails is tried ten times 100 ms
+//     apart (in 1.17 once) and is gone; in 1.16 the subscription's metadata takes the
+//     place of the publisher's. A publish does not wait for the subscribers, and a
+//     stream that ends takes no other subscription with it: both are defects of daprd's.
+//   - pluggable components, on the sockets of DAPR_COMPONENTS_SOCKETS_FOLDER: the
+//     component gets each publish under the outbound policy, and an acknowledgement or
+//     daprd's own error text for each message. Of a connection to the app that
+//     broke the text names no URL. As with daprd, a stream of messages that ends is not
+//     opened again.
 //
 // # Bulk subscribe
 //
@@ -74,7 +102,8 @@
 //
 // Refused with an error that says so, never passed over in silence: state, bindings, actors,
 // service invocation and all other building blocks; other brokers than Redis
-// (they become Redis, which the journal's head lists); app health checks; trace
-// sampling (daprd's envelope then carries span ids; here they are zero); other
-// versions than 1.16.
+// (they become Redis, which the journal's head lists) but for the kinds above;
+// pluggable components other than pubsub; app health checks; trace
+// sampling (daprd's envelope then carries span ids) and the trace headers of a
+// delivery; other versions than 1.16 and 1.17.
 package fakes

@@ -33,9 +33,10 @@ type known int
 // Sources: dapr v1.16.0 pkg/runtime/pubsub/cloudevents.go NewCloudEvent;
 // components-contrib v1.16.0 pubsub/envelope.go NewCloudEventsEnvelope,
 // FromCloudEvent, ApplyMetadata.
-func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) (sealed, error) {
+func (w *backend) envelope(a *app, pubsub, topic, contentType string, data []byte, metadata map[string]string) (sealed, error) {
+	own := a.components[pubsub].handlesTTL()
 	if !isContentType(contentType, "application/cloudevents+json") {
-		return w.wrap(app, pubsub, topic, contentType, data, metadata), nil
+		return w.wrap(a.id, pubsub, topic, contentType, data, metadata, own), nil
 	}
 	var event map[string]any
 	if err := decode(data, &event); err != nil {
@@ -44,8 +45,8 @@ func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, 
 	if event == nil { // the JSON text null
 		event = make(map[string]any)
 	}
-	complete(event, pubsub, topic)
-	if expiration := expires(metadata); expiration != "" {
+	complete(event, pubsub, topic, w.version.noTrace)
+	if expiration := expires(metadata); expiration != "" && !own {
 		event["expiration"] = expiration
 	}
 	out, err := json.Marshal(event) // sorts keys at every level, escapes <, >, &
@@ -85,12 +86,10 @@ func expires(metadata map[string]string) string {
 	return ""
 }
 
-// noTrace is what daprd writes where there is no span.
-const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
-
 // wrap is the envelope around plain data: the members in the order that
-// encoding/json gives them.
-func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string) sealed {
+// encoding/json gives them. Where the component minds lifetimes itself, the
+// envelope has none.
+func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, metadata map[string]string, ownTTL bool) sealed {
 	o := overridden(metadata)
 	id, source, kind, trace, traceState := o.values[0], o.values[1], o.values[2], o.values[3], o.values[5]
 	if parent := o.values[4]; parent != "" {
@@ -100,13 +99,17 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 		id = w.newID()
 	}
 	source, kind = cmp.Or(source, app), cmp.Or(kind, "com.dapr.event.sent")
-	trace, contentType = cmp.Or(trace, noTrace), cmp.Or(contentType, "text/plain")
+	trace, contentType = cmp.Or(trace, w.version.noTrace), cmp.Or(contentType, "text/plain")
 	expiration := ""
-	if len(metadata) > o.count {
+	if len(metadata) > o.count && !ownTTL {
 		expiration = expires(metadata)
 	}
+	subject := ""
+	if len(metadata) > o.count && w.version.subjectOverride {
+		subject = property(metadata, "cloudevent.subject")
+	}
 
-	e := envelopeWriter{out: make([]byte, 0, len(data)+len(topic)+len(id)+512), plain: expiration == ""}
+	e := envelopeWriter{out: make([]byte, 0, len(data)+len(topic)+len(id)+512), plain: expiration == "" && subject == ""}
 	switch {
 	case isContentType(contentType, "application/json"):
 		e.json("{\"data\":", data)
@@ -124,7 +127,11 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 	e.text(",\"id\":", id)
 	e.text(",\"pubsubname\":", pubsub)
 	e.text(",\"source\":", source)
-	e.out = append(e.out, ",\"specversion\":\"1.0\",\"time\":\""...)
+	e.out = append(e.out, ",\"specversion\":\"1.0\""...)
+	if subject != "" {
+		e.text(",\"subject\":", subject)
+	}
+	e.out = append(e.out, ",\"time\":\""...)
 	e.out = append(time.Now().AppendFormat(e.out, time.RFC3339), '"')
 	e.text(",\"topic\":", topic)
 	e.text(",\"traceid\":", trace)
@@ -172,7 +179,7 @@ func (e *envelopeWriter) json(name string, data []byte) {
 
 // complete fills in what a CloudEvent of the app's own lacks; it does not add
 // an id, and cloudevent.* overrides are ignored.
-func complete(event map[string]any, pubsub, topic string) {
+func complete(event map[string]any, pubsub, topic, noTrace string) {
 	if _, ok := event["time"]; !ok {
 		event["time"] = time.Now().Format(time.RFC3339)
 	}

@@ -109,8 +109,8 @@ func TestContractsAreHeldAgainstWhatPasses(t *testing.T) {
 }
 
 func TestWhatIsNotSimulatedIsRefused(t *testing.T) {
-	_, err := fakes.New(t.Context(), world.Config{Dapr: "1.17"})
-	require.ErrorContains(t, err, "1.16")
+	_, err := fakes.New(t.Context(), world.Config{Dapr: "1.15"})
+	require.ErrorContains(t, err, `Config.Dapr is "1.15": the fake shows the behaviour of 1.16 or 1.17`)
 	w, err := fakes.New(t.Context(), world.Config{})
 	require.NoError(t, err)
 	require.ErrorContains(t, w.AttachContext(t.Context(), "bulk", (&inbox{subscriptions: []subscription{{PubSub: "pubsub", Topic: "t", Route: "/t",

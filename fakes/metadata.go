@@ -48,8 +48,8 @@ func (s *sidecar) metadata() *runtime.GetMetadataResponse {
 	if extended == nil {
 		extended = make(map[string]string)
 	}
-	extended["daprRuntimeVersion"] = runtimeVersion
-	out := &runtime.GetMetadataResponse{Id: a.id, RuntimeVersion: runtimeVersion, ExtendedMetadata: extended,
+	extended["daprRuntimeVersion"] = s.world.version.release
+	out := &runtime.GetMetadataResponse{Id: a.id, RuntimeVersion: s.world.version.release, ExtendedMetadata: extended,
 		AppConnectionProperties: &runtime.AppConnectionProperties{Protocol: "http", ChannelAddress: "127.0.0.1", MaxConcurrency: -1},
 		ActorRuntime:            &runtime.ActorRuntime{RuntimeStatus: runtime.ActorRuntime_DISABLED, Placement: "placement: disconnected"},
 		Workflows:               &runtime.MetadataWorkflows{}}
@@ -58,16 +58,13 @@ func (s *sidecar) metadata() *runtime.GetMetadataResponse {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.components)) {
 		c := a.components[name]
-		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: []string{}})
+		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: c.kind.features()})
 	}
 	for _, sub := range a.known() {
 		out.Subscriptions = append(out.Subscriptions, sub.listed())
 	}
 	return out
 }
-
-// runtimeVersion is the version that the sidecar says it has.
-const runtimeVersion = "1.16.0"
 
 // known are the subscriptions that the sidecar lists: of its resources, those too
 // that it cannot subscribe to or has not begun with; the app's own to the same topic
@@ -146,7 +143,7 @@ func (s *sidecar) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	in := s.metadata()
 	out := struct {
 		ID            string                          `json:"id,omitempty"`
-		Version       string                          `json:"runtimeVersion,omitempty"`
+		Version       string                          `json:"s.world.version.release,omitempty"`
 		Components    []*runtime.RegisteredComponents `json:"components,omitempty"`
 		Extended      map[string]string               `json:"extended,omitempty"`
 		Subscriptions []subscription                  `json:"subscriptions,omitempty"`

@@ -74,6 +74,9 @@ type Process struct {
 	AppHealth *AppHealth
 	// Resources are the directories of daprd's --resources-path.
 	Resources []fs.FS
+	// Sockets is the directory of the sockets of pluggable components; empty: that of
+	// DAPR_COMPONENTS_SOCKETS_FOLDER, or /tmp/dapr-components-sockets.
+	Sockets string
 	// GRPC and HTTP are where Dapr's APIs are served, Public health and metadata
 	// alone, Metrics /metrics; nil: not at all. Run closes them.
 	GRPC, HTTP, Public, Metrics net.Listener
@@ -130,7 +133,15 @@ func (h *Host) Run(ctx context.Context, cfg Process) error {
 	for _, w := range set.Warnings {
 		p.logf("warning", "%s", w)
 	}
-	if err := h.start(p, set); err != nil {
+	k := kinds{keep: true}
+	if k.sockets, err = discover(ctx, cfg.Sockets); err != nil {
+		p.logf("error", "could not initialize pluggable components: %s", err)
+	}
+	plugged, err := k.plug(ctx, cfg.AppID, set.For(cfg.AppID))
+	if err != nil {
+		return err
+	}
+	if err := h.start(p, set, k, plugged); err != nil {
 		return err
 	}
 	p.serve()
@@ -162,7 +173,7 @@ func (h *Host) Kill(appID string) {
 	}
 	a.dead = true
 	for _, s := range a.subscriptions() {
-		w.leave(s)
+		s.pubsub().kind.leave(w, s)
 	}
 	a.subscribed = nil
 	p := a.process
@@ -171,7 +182,7 @@ func (h *Host) Kill(appID string) {
 }
 
 // start makes the app's place and its sidecar.
-func (h *Host) start(p *process, set *resources.Set) error {
+func (h *Host) start(p *process, set *resources.Set, k kinds, plugged map[string]*pluggable) error {
 	w := h.backend
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
@@ -185,7 +196,7 @@ func (h *Host) start(p *process, set *resources.Set) error {
 	if err := checkBreakers(set); err != nil {
 		return err
 	}
-	a := w.newApp(p.AppID, set)
+	a := w.newApp(p.AppID, set, k, plugged)
 	a.process, p.app = p, a
 	w.apps[p.AppID] = a
 	a.connection = &runtime.AppConnectionProperties{Protocol: string(p.AppProtocol), MaxConcurrency: int32(p.AppMaxConcurrency)}
@@ -450,6 +461,7 @@ func (p *process) close(ctx context.Context) error {
 		<-stopped
 	}
 	errs = append(errs, w.Disconnect(ctx, p.AppID))
+	p.app.unplug()
 	w.engine.mu.Lock()
 	p.app.process = nil
 	w.engine.mu.Unlock()

@@ -14,8 +14,9 @@ type publishCall struct {
 	data                       []byte
 	metadata                   map[string]string
 	protocol                   string
-	cause                      int  // the delivery in whose course it is made; 0: not known
-	passed                     bool // the outbound policy let it pass already, as an entry of a bulk call
+	cause                      int    // the delivery in whose course it is made; 0: not known
+	passed                     bool   // the outbound policy let it pass already, as an entry of a bulk call
+	sent                       []byte // what a pluggable component took of it already, in a bulk call
 }
 
 // check refuses what daprd refuses before it looks at the data.
@@ -67,9 +68,11 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 	}
 	raw, _ := rawPayload(p.metadata)
 	event := sealed{data: p.data}
-	if !raw {
+	if p.sent != nil {
+		event.data = p.sent
+	} else if !raw {
 		var err error
-		if event, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
+		if event, err = w.envelope(a, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
 			return failed(noCloudEvent(p.pubsub, a.id, err))
 		}
 	}
@@ -86,11 +89,19 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 			return failed(publishFailed(p.pubsub, p.topic, err))
 		}
 	}
+	published := &message{data: event.data, known: event.known, metadata: p.metadata}
+	if p.sent == nil {
+		if err := w.send(a, p.pubsub, p.topic, published); err != nil {
+			a.counters().egress(p.pubsub, p.topic, false)
+			return failed(publishFailed(p.pubsub, p.topic, err))
+		}
+	}
 	a.counters().egress(p.pubsub, p.topic, true)
 	seq, ref, cause := w.recorder.PublishUnder(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: event.data, Raw: raw,
 		Event: event.event, Known: event.known > 0, Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
-	w.append(topicKey{a.components[p.pubsub].redis, p.topic},
-		&message{data: event.data, known: event.known, metadata: p.metadata, event: ref, seq: seq, depth: w.depthUnder(cause)})
+	published.event, published.seq, published.depth = ref, seq, w.depthUnder(cause)
+	c := a.components[p.pubsub]
+	c.kind.store(w, c, p.topic, published)
 	w.engine.startSoon()
 	w.engine.wake()
 	return nil

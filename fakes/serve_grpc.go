@@ -19,7 +19,7 @@ type daprServer struct {
 
 func (d *daprServer) PublishEvent(ctx context.Context, in *runtime.PublishEventRequest) (*emptypb.Empty, error) {
 	if err := d.sidecar.world.publish(d.sidecar.app, publishCall{pubsub: in.GetPubsubName(), topic: in.GetTopic(),
-		contentType: in.GetDataContentType(), data: in.GetData(), metadata: in.GetMetadata(), protocol: "grpc", cause: d.sidecar.cause(ctx)}); err != nil {
+		contentType: in.GetDataContentType(), data: in.GetData(), metadata: d.sidecar.world.version.withTrace(in.GetMetadata()), protocol: "grpc", cause: d.sidecar.cause(ctx)}); err != nil {
 		return nil, err.grpc()
 	}
 	return &emptypb.Empty{}, nil
@@ -32,16 +32,24 @@ func (d *daprServer) BulkPublishEventAlpha1(ctx context.Context, in *runtime.Bul
 	for i, e := range in.GetEntries() {
 		entries[i] = bulkEntry{id: e.GetEntryId(), data: e.GetEvent(), contentType: e.GetContentType(), metadata: e.GetMetadata()}
 	}
-	if err := d.sidecar.publishBulk(in.GetPubsubName(), in.GetTopic(), in.GetMetadata(), entries, "grpc", d.sidecar.cause(ctx)); err != nil {
+	failed, err := d.sidecar.publishBulk(in.GetPubsubName(), in.GetTopic(), in.GetMetadata(), entries, "grpc", d.sidecar.cause(ctx))
+	if err != nil {
 		return nil, err.grpc()
 	}
-	return &runtime.BulkPublishResponse{}, nil
+	out := &runtime.BulkPublishResponse{}
+	for _, e := range failed {
+		out.FailedEntries = append(out.FailedEntries, &runtime.BulkPublishResponseFailedEntry{EntryId: e.EntryID, Error: e.Error})
+	}
+	return out, nil
 }
 
 // BulkPublishEvent is not known to daprd 1.16, which takes a method that it does
 // not know for one of another app. The Go SDK falls back to the alpha method only
 // on Unimplemented: its PublishEvents fails on 1.16, and so it does here.
-func (d *daprServer) BulkPublishEvent(context.Context, *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
+func (d *daprServer) BulkPublishEvent(ctx context.Context, in *runtime.BulkPublishRequest) (*runtime.BulkPublishResponse, error) {
+	if d.sidecar.world.version.stableBulk {
+		return d.BulkPublishEventAlpha1(ctx, in)
+	}
 	return nil, status.Error(codes.Unknown, "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found")
 }
 

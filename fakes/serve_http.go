@@ -21,6 +21,9 @@ func (s *sidecar) httpAPI() http.Handler {
 	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
 		r.MethodFunc(method, "/v1.0-alpha1/publish/bulk/{pubsub}/*", s.serveBulk)
+		if s.world.version.stableBulk {
+			r.MethodFunc(method, "/v1.0/publish/bulk/{pubsub}/*", s.serveBulk)
+		}
 	}
 	r.Get("/v1.0/healthz", s.serveHealth)
 	r.Get("/v1.0/healthz/outbound", s.serveOutboundHealth)
@@ -70,9 +73,9 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 		}
 		entries[i] = bulkEntry{id: e.EntryID, data: data, contentType: e.ContentType, metadata: e.Metadata}
 	}
-	if err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http", 0); err != nil {
+	if failed, err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http", 0); err != nil {
 		if err.tag == publishFailed("", "", err).tag {
-			writeFailedEntries(w, entries, err)
+			writeFailedEntries(w, failed, err)
 			return
 		}
 		writeError(w, err)
@@ -134,21 +137,14 @@ func queryMetadata(r *http.Request) map[string]string {
 }
 
 // writeFailedEntries is the answer to a bulk call that the outbound policy
-// gave up: every entry, with what stopped it.
+// gave up: the entries that failed, with what stopped them.
 //
 // Source: dapr v1.16.0 pkg/api/http/http.go onBulkPublish.
-func writeFailedEntries(w http.ResponseWriter, entries []bulkEntry, err *publishError) {
-	type failedEntry struct {
-		EntryID string `json:"entryId"`
-		Error   string `json:"error"`
-	}
+func writeFailedEntries(w http.ResponseWriter, failed []failedEntry, err *publishError) {
 	out := struct {
 		FailedEntries []failedEntry `json:"failedEntries"`
 		ErrorCode     string        `json:"errorCode"`
-	}{[]failedEntry{}, err.tag}
-	for _, e := range entries {
-		out.FailedEntries = append(out.FailedEntries, failedEntry{e.id, err.metadata["error"]})
-	}
+	}{failed, err.tag}
 	body, _ := json.Marshal(out)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(err.status)

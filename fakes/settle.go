@@ -90,7 +90,7 @@ func (w *backend) busy() bool {
 			return true
 		}
 	}
-	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || w.engine.ready.startable()
+	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || w.sending > 0 || w.engine.ready.startable()
 }
 
 // held is what the broker still holds for somebody who reads, and whether
@@ -118,8 +118,11 @@ func (w *backend) held(rounds int, deadline time.Time) (held []world.PendingEven
 			given := p.rounds >= rounds
 			if d := waiting[p]; d != nil {
 				due = w.retries[d]
-				r := d.sub.policy.Retry
-				given = r.MaxRetries < 0 && d.attempts > rounds || r.MaxRetries >= 0 && p.rounds > rounds
+				// A serial group gives a message up by itself.
+				given = p.rounds > rounds && !g.serial
+				if r := d.sub.policy.Retry; r != nil && r.MaxRetries < 0 {
+					given = d.attempts > rounds
+				}
 			} else if g.reclaims() {
 				_, due = g.reclaimer(p.read)
 			} else {

@@ -34,7 +34,7 @@ func (w *backend) mayLeave(s *subscription) {
 		s.stream.finish(errors.New("stream closed"))
 	}
 	leave := func() {
-		w.leave(s)
+		s.pubsub().kind.leave(w, s)
 		if s.stopped != nil {
 			s.stopped()
 		}

@@ -251,7 +251,7 @@ func (st *stream) call(d *delivery) outcome {
 		return broken(err.Error())
 	}
 	seq, _ := d.world.recorder.Deliver(world.Delivery{App: st.sub.app.id, PubSub: st.sub.component, Topic: st.sub.topic, Route: d.path,
-		Protocol: string(protocolStream), Envelope: d.envelope, Event: d.pending.message.event, Cause: d.last, Raw: st.sub.rawPayload == "true"})
+		Protocol: string(protocolStream), Envelope: d.shown(), Event: d.pending.message.event, Cause: d.last, Raw: st.sub.rawPayload == "true"})
 	began := time.Now()
 	answers := make(chan *runtime.SubscribeTopicEventsRequestProcessedAlpha1, 1)
 	engine.mu.Lock()
@@ -277,11 +277,10 @@ func (st *stream) exchange(d *delivery, request *runtime.TopicEventRequest, answ
 	broken := func(note string) outcome {
 		return outcome{kind: failed, answer: journal.NoAnswer, code: noCode, note: note}
 	}
-	const timedOut = "timeout of the inbound policy"
 	select {
 	case st.sending <- struct{}{}:
 	case <-ctx.Done():
-		return broken(timedOut)
+		return broken(timedOutNote)
 	case <-st.closed:
 		return broken("stream closed")
 	}
@@ -299,7 +298,7 @@ func (st *stream) exchange(d *delivery, request *runtime.TopicEventRequest, answ
 			}
 			sent = nil
 		case <-ctx.Done():
-			return broken(timedOut)
+			return broken(timedOutNote)
 		case <-st.closed:
 			return broken("stream closed")
 		case in := <-answers:

@@ -23,7 +23,7 @@ func topicEventRequest(d *delivery) (*runtime.TopicEventRequest, error) {
 	}
 	text := func(attribute string) string { s, _ := d.event[attribute].(string); return s }
 	r := &runtime.TopicEventRequest{Id: text("id"), Source: text("source"), Type: text("type"), SpecVersion: text("specversion"),
-		DataContentType: text("datacontenttype"), Topic: d.sub.topic, PubsubName: d.sub.component, Path: d.path}
+		DataContentType: text("datacontenttype"), Topic: d.topic(), PubsubName: d.sub.component, Path: d.path}
 	if data, ok := d.event["data_base64"]; ok && data != nil {
 		encoded, ok := data.(string)
 		if !ok {
@@ -66,7 +66,7 @@ func topicEventRequest(d *delivery) (*runtime.TopicEventRequest, error) {
 // what reading and writing it again would make of it.
 func knownTopicEvent(d *delivery) (*runtime.TopicEventRequest, error) {
 	m := d.pending.message
-	r := &runtime.TopicEventRequest{Topic: d.sub.topic, PubsubName: d.sub.component, Path: d.path, SpecVersion: "1.0"}
+	r := &runtime.TopicEventRequest{Topic: d.topic(), PubsubName: d.sub.component, Path: d.path, SpecVersion: "1.0"}
 	const most = 6 // of the attributes that have no field
 	values, texts := make([]structpb.Value, 0, most), make([]structpb.Value_StringValue, 0, most)
 	r.Extensions = &structpb.Struct{Fields: make(map[string]*structpb.Value, most)}

@@ -20,7 +20,10 @@ type Config struct {
 	// StrictResources refuses to start where a resource would have to be
 	// substituted (another broker than Redis, secrets, TLS).
 	StrictResources bool
-	// Dapr is the version whose behaviour the fake shows: "1.16" (default).
+	// Dapr is the version whose behaviour the fake shows: "1.16" (default) or
+	// "1.17". From 1.17 on an event that fails without a dead letter topic is
+	// lost, not redelivered; HTTP 404 is dead-lettered; cloudevent.subject and the
+	// stable bulk calls work. Real Dapr is of the version of its image.
 	Dapr string
 	// Seed draws the ids and the jitter. Default: from the test's name, so a
 	// test is the same in each run; EVENTPROOF_SEED overrides.
