@@ -16,6 +16,7 @@ import (
 	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/contract/resources"
 	"github.com/eventproof/eventproof/fakes/faults"
+	"github.com/eventproof/eventproof/fakes/state"
 	"github.com/eventproof/eventproof/fakes/world"
 )
 
@@ -31,10 +32,12 @@ type backend struct {
 	retries map[*delivery]time.Time // deliveries that wait for their policy
 	// redeliveries wait for matching events to be handled.
 	redeliveries []*redelivery
-	under        map[*delivery]bool // deliveries whose app is at work
-	runaway      bool               // a chain of events was cut: see maxChain
-	collected    int                // messages that wait for their batch
-	again        int                // redeliveries of handled events that have not ended
+	under        map[*delivery]bool      // deliveries whose app is at work
+	relays       int                     // events of outboxes that are on their way
+	states       map[string]*state.Store // those that apps share, by what they lie in
+	runaway      bool                    // a chain of events was cut: see maxChain
+	collected    int                     // messages that wait for their batch
+	again        int                     // redeliveries of handled events that have not ended
 	random       *rand.Rand
 
 	idMu sync.Mutex // ids are drawn while no engine lock is held, too
@@ -55,6 +58,8 @@ type app struct {
 	stopping    []*stream      // that have ended, and of which a delivery has not
 	joining     int            // streams that are asked for and have not begun
 	protocol    world.Protocol // that subscribed was read with
+	states      map[string]*stateStore
+	outboxes    bool // their topics are read
 }
 
 // component is a pubsub component as this app's sidecar has it.
@@ -88,7 +93,7 @@ func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) 
 		recorder: recorder, engine: newEngine(), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: rand.NewChaCha8(seed),
 	}
-	if err := checkBreakers(recorder.Resources()); err != nil {
+	if err := errors.Join(checkBreakers(recorder.Resources()), checkStates(recorder.Resources())); err != nil {
 		return nil, err
 	}
 	_, listed := resources.Substitute(recorder.Resources(), w.substitution())
@@ -107,7 +112,7 @@ func open(ctx context.Context, recorder *world.Recorder) (world.Backend, error) 
 func (w *backend) substitution() resources.Substitution {
 	clocks := w.recorder.Config().Clocks
 	return resources.Substitution{PubSubs: w.pubsubs(), ProcessingTimeout: clocks.ProcessingTimeout,
-		RedeliverInterval: clocks.RedeliverInterval, RetryScale: clocks.RetryScale}
+		RedeliverInterval: clocks.RedeliverInterval, RetryScale: clocks.RetryScale, StatesInMemory: true}
 }
 
 // pubsubs are the names that something refers to and that must exist.
@@ -155,6 +160,7 @@ func (w *backend) app(id string) *app {
 			add(c, c.Redis())
 		}
 	}
+	a.states = w.stateStores(a)
 	w.apps[id] = a
 	return a
 }
@@ -219,6 +225,7 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 		return errors.Join(errors.New("the world is closed"), i.end())
 	}
 	a.incarnation = i
+	w.beginOutboxes(a, time.Now())
 	if a.subscribed != nil && a.protocol == e.Protocol {
 		// daprd runs on and asks once: it keeps calling what it knows.
 		if was, is := describe(a.subscribed), describe(subs); was != is {

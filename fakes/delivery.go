@@ -101,6 +101,9 @@ func (d *delivery) begin() {
 	case d.sub.bulk != nil:
 		d.hand()
 		return
+	case d.sub.outbox != nil:
+		d.relay()
+		return
 	}
 	d.incarnation = nil
 	if d.sub.stream == nil {
@@ -133,6 +136,8 @@ func (d *delivery) run() {
 		return
 	case d.sub.bulk != nil:
 		return // see finish
+	case d.sub.outbox != nil:
+		return // see relay
 	}
 	if d.incarnation != nil {
 		defer d.incarnation.calls.Done()
@@ -251,6 +256,8 @@ func (d *delivery) finish() {
 	case d.sub.bulk != nil:
 		d.sub.bulk.collect(d)
 		return
+	case d.sub.outbox != nil:
+		return // see relay
 	}
 	d.pending.open--
 	delete(d.world.under, d)

@@ -57,6 +57,9 @@ func (d *daprServer) GetMetadata(context.Context, *runtime.GetMetadataRequest) (
 		c := a.components[name]
 		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version})
 	}
+	for _, c := range a.stateComponents() {
+		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: stateCapabilities})
+	}
 	for _, s := range a.subscriptions() {
 		sub := &runtime.PubsubSubscription{PubsubName: s.component, Topic: s.topic, DeadLetterTopic: s.deadLetter,
 			Rules: &runtime.PubsubSubscriptionRules{}, Type: runtime.PubsubSubscriptionType_PROGRAMMATIC}

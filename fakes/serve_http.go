@@ -19,6 +19,8 @@ import (
 // Source: dapr v1.16.0 pkg/api/http.
 func (s *sidecar) httpAPI() http.Handler {
 	r := chi.NewRouter()
+	r.Use(escapedPath)
+	s.stateRoutes(r)
 	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
 		r.MethodFunc(method, "/v1.0-alpha1/publish/bulk/{pubsub}/*", s.serveBulk)
@@ -140,6 +142,9 @@ func (s *sidecar) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	for _, name := range slices.Sorted(maps.Keys(s.app.components)) {
 		c := s.app.components[name]
 		out.Components = append(out.Components, component{c.Name, c.Type, c.Version, []string{}})
+	}
+	for _, c := range s.app.stateComponents() {
+		out.Components = append(out.Components, component{c.Name, c.Type, c.Version, stateCapabilities})
 	}
 	for _, sub := range s.app.subscriptions() {
 		listed := subscription{PubSub: sub.component, Topic: sub.topic, DeadLetter: sub.deadLetter, Type: strings.ToUpper(sub.kind)}

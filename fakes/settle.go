@@ -71,7 +71,7 @@ func (w *backend) busy() bool {
 			return true
 		}
 	}
-	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
+	return w.engine.open > 0 || w.again > 0 || w.relays > 0 || w.collected > 0 || slices.ContainsFunc(w.engine.ready, (*delivery).mayStart)
 }
 
 // held is what the broker still holds for somebody who reads, and whether

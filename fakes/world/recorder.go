@@ -167,7 +167,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 	}
 	sent := p.Cause == Unknown
 	r.mu.Lock()
-	if sent {
+	if p.Cause < 0 {
 		p.Cause = 0
 	} else if p.Cause == 0 {
 		if open := r.open[p.App]; len(open) == 1 {
