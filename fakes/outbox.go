@@ -70,7 +70,7 @@ var errDaprdPanics = errors.New("daprd 1.16 panics at this transaction: its last
 // sendOutbox puts the events of a transaction on the sidecar's own topic and
 // returns what is left of the transaction, with the markers. Where it fails, what it
 // has sent stays sent.
-func (w *backend) sendOutbox(a *app, o *outbox, operations []state.Operation, protocol string, cause int) ([]state.Operation, error) {
+func (w *backend) sendOutbox(a *app, o *outbox, operations []state.Operation, cause int) ([]state.Operation, error) {
 	operations, projections, err := takeProjections(operations)
 	if err != nil {
 		w.recorder.Logf("%s: %v", a.id, err)
@@ -87,7 +87,7 @@ func (w *backend) sendOutbox(a *app, o *outbox, operations []state.Operation, pr
 			from = p
 		}
 		marker := state.SetRequest{Key: "outbox-" + w.newID(), Value: "0"}
-		envelope, err := w.outboxEvent(a.id, o, marker.Key, from, set.Metadata, protocol)
+		envelope, err := w.outboxEvent(a.id, o, marker.Key, from, set.Metadata)
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +135,7 @@ func isTruthy(text string) bool {
 // outboxEvent is the CloudEvent of a value. A value that came as JSON and is of no
 // stated content type is written as Go formats it. All metadata of the operation
 // become attributes, daprd's own names too.
-func (w *backend) outboxEvent(app string, o *outbox, id string, from state.SetRequest, metadata map[string]string, protocol string) ([]byte, error) {
+func (w *backend) outboxEvent(app string, o *outbox, id string, from state.SetRequest, metadata map[string]string) ([]byte, error) {
 	contentType := from.Metadata["contentType"]
 	if from.ContentType != nil {
 		contentType = *from.ContentType

@@ -136,7 +136,7 @@ func (d *daprServer) ExecuteStateTransaction(ctx context.Context, in *runtime.Ex
 			return nil, operationUnsupported(o.GetOperationType()).grpc()
 		}
 	}
-	switch err := d.sidecar.transact(store, operations, "grpc", d.sidecar.cause(ctx)); {
+	switch err := d.sidecar.transact(store, operations, d.sidecar.cause(ctx)); {
 	case errors.Is(err, errDaprdPanics):
 		return nil, status.Error(codes.Unavailable, err.Error())
 	case err != nil:

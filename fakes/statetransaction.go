@@ -38,7 +38,7 @@ func (s *sidecar) serveStateTransaction(w http.ResponseWriter, r *http.Request, 
 		}
 		operations = append(operations, operation)
 	}
-	switch err := s.transact(store, operations, "http", 0); {
+	switch err := s.transact(store, operations, 0); {
 	case errors.Is(err, errDaprdPanics):
 		panic(http.ErrAbortHandler) // net/http closes the connection without an answer, as daprd's does
 	case err != nil:
@@ -82,7 +82,7 @@ func (s *sidecar) stateOperation(store *stateStore, o stateTransactionRequestBod
 
 // transact carries a transaction out, with the events of the outbox before it.
 // The error is a *stateError or errDaprdPanics.
-func (s *sidecar) transact(store *stateStore, operations []state.Operation, protocol string, cause int) error {
+func (s *sidecar) transact(store *stateStore, operations []state.Operation, cause int) error {
 	for i, o := range operations {
 		if set, ok := o.(state.SetRequest); ok {
 			set.Value = store.sealed(set.Value)
@@ -91,7 +91,7 @@ func (s *sidecar) transact(store *stateStore, operations []state.Operation, prot
 	}
 	if store.outbox != nil && len(operations) > 0 {
 		var err error
-		if operations, err = s.world.sendOutbox(s.app, store.outbox, operations, protocol, cause); err != nil {
+		if operations, err = s.world.sendOutbox(s.app, store.outbox, operations, cause); err != nil {
 			if errors.Is(err, errDaprdPanics) {
 				return err
 			}
