@@ -59,7 +59,7 @@ type app struct {
 	joining     int            // streams that are asked for and have not begun
 	protocol    world.Protocol // that subscribed was read with
 	states      map[string]*stateStore
-	outboxes    bool // their topics are read
+	outboxes    []*subscription // of the sidecar itself, to the topics of its outboxes; nil: it has not begun
 }
 
 // component is a pubsub component as this app's sidecar has it.
@@ -160,7 +160,7 @@ func (w *backend) app(id string) *app {
 			add(c, c.Redis())
 		}
 	}
-	a.states = w.stateStores(a)
+	a.states = w.stateStores(a, w.recorder.Resources())
 	w.apps[id] = a
 	return a
 }

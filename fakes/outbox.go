@@ -223,10 +223,10 @@ func (w *backend) underway(a *app) (seq int) {
 
 // beginOutboxes subscribes the sidecar to its own topics. The engine's lock is held.
 func (w *backend) beginOutboxes(a *app, now time.Time) {
-	if a.outboxes {
+	if a.outboxes != nil {
 		return
 	}
-	a.outboxes = true
+	a.outboxes = []*subscription{}
 	for _, name := range slices.Sorted(maps.Keys(a.states)) {
 		s := a.states[name]
 		if s.outbox == nil {
@@ -241,6 +241,7 @@ func (w *backend) beginOutboxes(a *app, now time.Time) {
 			processingTimeout: c.processingTimeout, redeliverInterval: c.redeliverInterval, concurrency: c.concurrency}
 		g := w.broker.group(groupKey{topicKey{c.redis, sub.topic}, a.consumer(c.Name)})
 		g.join(sub)
+		a.outboxes = append(a.outboxes, sub)
 		w.read(g)
 	}
 }

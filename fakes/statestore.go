@@ -32,11 +32,11 @@ func isState(c resources.Component) bool { return strings.HasPrefix(c.Type, "sta
 
 // stateStores makes the state stores of an app's sidecar. A state.in-memory is
 // the sidecar's own; what stands for another product is shared by those who would
-// share that. The engine's lock is held.
-func (w *backend) stateStores(a *app) map[string]*stateStore {
+// share that. set is what the app's resources are a part of. The engine's lock is held.
+func (w *backend) stateStores(a *app, set *resources.Set) map[string]*stateStore {
 	stores := make(map[string]*stateStore)
 	for _, c := range a.resources.Components {
-		if !isState(c) {
+		if !isState(c) || unknownVersion(c) {
 			continue
 		}
 		s := &stateStore{component: c, encrypted: encrypts(c)}
@@ -55,7 +55,7 @@ func (w *backend) stateStores(a *app) map[string]*stateStore {
 		}
 		var err error
 		if s.prefix, err = keyPrefix(c); err == nil { // daprd goes on without where the component may fail: see checkStates
-			s.outbox = outboxOf(w.recorder.Resources(), c)
+			s.outbox = outboxOf(set, c)
 		}
 		stores[c.Name] = s
 	}
@@ -170,6 +170,11 @@ func (a *app) stateComponents() []resources.Component {
 	return all
 }
 
+// unknownVersion reports whether daprd has no such state.in-memory.
+func unknownVersion(c resources.Component) bool {
+	return strings.EqualFold(c.Type, inMemoryState) && !slices.Contains([]string{"", "v0", "v1"}, strings.ToLower(c.Version))
+}
+
 // checkStates refuses what daprd does not start with, and what the fake cannot
 // show.
 //
@@ -183,7 +188,7 @@ func checkStates(set *resources.Set) error {
 		if _, err := keyPrefix(c); err != nil && !c.IgnoreErrors {
 			errs = append(errs, fmt.Errorf("%s: state store %s: daprd does not start (failed to save lock keyprefix): %w; write a keyPrefix without it", c.Place, c.Name, err))
 		}
-		if strings.EqualFold(c.Type, inMemoryState) && !slices.Contains([]string{"", "v0", "v1"}, strings.ToLower(c.Version)) && !c.IgnoreErrors {
+		if unknownVersion(c) && !c.IgnoreErrors {
 			errs = append(errs, fmt.Errorf("%s: state store %s: daprd does not start (couldn't find state store %s/%s); write version: v1", c.Place, c.Name, c.Type, c.Version))
 		}
 		if encrypts(c) && outboxOf(set, c) != nil {
