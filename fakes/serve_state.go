@@ -35,28 +35,35 @@ func (d *daprServer) stateStoreOf(name string, keys ...string) (*stateStore, []s
 	return store, keys, nil
 }
 
-func (d *daprServer) GetState(_ context.Context, in *runtime.GetStateRequest) (*runtime.GetStateResponse, error) {
+func (d *daprServer) GetState(ctx context.Context, in *runtime.GetStateRequest) (*runtime.GetStateResponse, error) {
 	store, keys, err := d.stateStoreOf(in.GetStoreName(), in.GetKey())
 	if err != nil {
 		return nil, err
 	}
-	value := store.store.Get(keys[0])
+	value, err := d.sidecar.getState(ctx, store, keys[0])
+	if err != nil {
+		return nil, getFailed(in.GetStoreName(), in.GetKey(), err).grpc()
+	}
 	return &runtime.GetStateResponse{Data: value.Data, Etag: value.ETag, Metadata: stateMetadata(value)}, nil
 }
 
-func (d *daprServer) GetBulkState(_ context.Context, in *runtime.GetBulkStateRequest) (*runtime.GetBulkStateResponse, error) {
+func (d *daprServer) GetBulkState(ctx context.Context, in *runtime.GetBulkStateRequest) (*runtime.GetBulkStateResponse, error) {
 	store, keys, err := d.stateStoreOf(in.GetStoreName(), append([]string(nil), in.GetKeys()...)...)
 	if err != nil {
 		return nil, err
 	}
 	out := &runtime.GetBulkStateResponse{}
-	for i, value := range store.store.GetAll(keys) {
+	values, err := d.sidecar.getStates(ctx, store, keys)
+	if err != nil {
+		return nil, status.Error(codes.Unknown, err.Error())
+	}
+	for i, value := range values {
 		out.Items = append(out.Items, &runtime.BulkStateItem{Key: appKey(keys[i]), Data: value.Data, Etag: value.ETag, Metadata: stateMetadata(value)})
 	}
 	return out, nil
 }
 
-func (d *daprServer) SaveState(_ context.Context, in *runtime.SaveStateRequest) (*emptypb.Empty, error) {
+func (d *daprServer) SaveState(ctx context.Context, in *runtime.SaveStateRequest) (*emptypb.Empty, error) {
 	store, _, err := d.stateStoreOf(in.GetStoreName())
 	if err != nil {
 		return nil, err
@@ -79,24 +86,28 @@ func (d *daprServer) SaveState(_ context.Context, in *runtime.SaveStateRequest) 
 		}
 		requests = append(requests, request)
 	}
-	if err := store.store.SetAll(requests); err != nil {
+	if len(requests) == 0 {
+		return &emptypb.Empty{}, nil
+	}
+	if err := inBulk(ctx, d.sidecar, store, requests, store.store.SetAll); err != nil {
 		return nil, saveFailed(in.GetStoreName(), err, "grpc").grpc()
 	}
 	return &emptypb.Empty{}, nil
 }
 
-func (d *daprServer) DeleteState(_ context.Context, in *runtime.DeleteStateRequest) (*emptypb.Empty, error) {
+func (d *daprServer) DeleteState(ctx context.Context, in *runtime.DeleteStateRequest) (*emptypb.Empty, error) {
 	store, keys, err := d.stateStoreOf(in.GetStoreName(), in.GetKey())
 	if err != nil {
 		return nil, err
 	}
-	if err := store.store.Delete(deleteRequest(keys[0], in)); err != nil {
+	request := deleteRequest(keys[0], in)
+	if err := d.sidecar.underPolicy(ctx, store, never, func() error { return store.store.Delete(request) }); err != nil {
 		return nil, deleteFailed(in.GetKey(), err, "grpc").grpc()
 	}
 	return &emptypb.Empty{}, nil
 }
 
-func (d *daprServer) DeleteBulkState(_ context.Context, in *runtime.DeleteBulkStateRequest) (*emptypb.Empty, error) {
+func (d *daprServer) DeleteBulkState(ctx context.Context, in *runtime.DeleteBulkStateRequest) (*emptypb.Empty, error) {
 	var keys []string
 	for _, item := range in.GetStates() {
 		keys = append(keys, item.GetKey())
@@ -109,7 +120,7 @@ func (d *daprServer) DeleteBulkState(_ context.Context, in *runtime.DeleteBulkSt
 	for i, item := range in.GetStates() {
 		requests = append(requests, deleteRequest(keys[i], item))
 	}
-	if err := store.store.DeleteAll(requests); err != nil {
+	if err := inBulk(ctx, d.sidecar, store, requests, store.store.DeleteAll); err != nil {
 		return nil, bulkDeleteFailed(in.GetStoreName(), err).grpc()
 	}
 	return &emptypb.Empty{}, nil
@@ -136,7 +147,7 @@ func (d *daprServer) ExecuteStateTransaction(ctx context.Context, in *runtime.Ex
 			return nil, operationUnsupported(o.GetOperationType()).grpc()
 		}
 	}
-	switch err := d.sidecar.transact(store, operations, d.sidecar.cause(ctx)); {
+	switch err := d.sidecar.transact(ctx, store, operations, d.sidecar.cause(ctx)); {
 	case errors.Is(err, errDaprdPanics):
 		return nil, status.Error(codes.Unavailable, err.Error())
 	case err != nil:
@@ -147,6 +158,21 @@ func (d *daprServer) ExecuteStateTransaction(ctx context.Context, in *runtime.Ex
 
 func (d *daprServer) QueryStateAlpha1(_ context.Context, in *runtime.QueryStateRequest) (*runtime.QueryStateResponse, error) {
 	return nil, d.sidecar.app.queryState(in.GetStoreName()).grpc()
+}
+
+// getState is the value of the store's key.
+func (s *sidecar) getState(ctx context.Context, store *stateStore, key string) (value state.Value, err error) {
+	err = s.underPolicy(ctx, store, never, func() error { value = store.store.Get(key); return nil })
+	return value, err
+}
+
+// getStates are the values of the store's keys; for no key it is not asked.
+func (s *sidecar) getStates(ctx context.Context, store *stateStore, keys []string) (values []state.Value, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	err = s.underPolicy(ctx, store, never, func() error { values = store.store.GetAll(keys); return nil })
+	return values, err
 }
 
 func setRequest(key string, item *common.StateItem) state.SetRequest {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"google.golang.org/grpc/codes"
 
 	"github.com/eventproof/eventproof/fakes/state"
 )
@@ -99,7 +100,11 @@ func (s *sidecar) serveGetState(w http.ResponseWriter, r *http.Request, store *s
 		illegalKey(store.component.Name, chi.URLParam(r, "key"), err, "http").write(w)
 		return
 	}
-	value := store.store.Get(key)
+	value, err := s.getState(r.Context(), store, key)
+	if err != nil {
+		getFailed(store.component.Name, chi.URLParam(r, "key"), err).write(w)
+		return
+	}
 	if value.Data == nil {
 		noContent(w)
 		return
@@ -132,7 +137,7 @@ func (s *sidecar) serveDeleteState(w http.ResponseWriter, r *http.Request, store
 		etag := r.Header.Get("If-Match")
 		request.ETag = &etag
 	}
-	if err := store.store.Delete(request); err != nil {
+	if err := s.underPolicy(r.Context(), store, never, func() error { return store.store.Delete(request) }); err != nil {
 		deleteFailed(chi.URLParam(r, "key"), err, "http").write(w)
 		return
 	}
@@ -160,7 +165,11 @@ func (s *sidecar) serveSaveState(w http.ResponseWriter, r *http.Request, store *
 		}
 		request.Key, request.Value = key, store.sealed(request.Value)
 	}
-	if err := store.store.SetAll(requests); err != nil {
+	if len(requests) == 0 {
+		noContent(w)
+		return
+	}
+	if err := inBulk(r.Context(), s, store, requests, store.store.SetAll); err != nil {
 		saveFailed(store.component.Name, err, "http").write(w)
 		return
 	}
@@ -206,8 +215,13 @@ func (s *sidecar) serveBulkState(w http.ResponseWriter, r *http.Request, store *
 			return
 		}
 	}
+	values, err := s.getStates(r.Context(), store, keys)
+	if err != nil {
+		bareError(codes.Internal, http.StatusInternalServerError, "ERR_STATE_BULK_GET", err.Error()).write(w)
+		return
+	}
 	out := make([]item, len(keys))
-	for i, value := range store.store.GetAll(keys) {
+	for i, value := range values {
 		out[i] = item{appKey(keys[i]), value.Data, value.ETag, stateMetadata(value)}
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -108,6 +108,10 @@ func writeFailed(tag, doing string, err error, protocol string) *stateError {
 	return bareError(code, httpStatus, tag, doing+": "+told)
 }
 
+func getFailed(store, key string, err error) *stateError {
+	return bareError(codes.Internal, http.StatusInternalServerError, "ERR_STATE_GET", fmt.Sprintf("fail to get %s from state store %s: %s", key, store, err))
+}
+
 func saveFailed(store string, err error, protocol string) *stateError {
 	return writeFailed("ERR_STATE_SAVE", "failed saving state in state store "+store, err, protocol)
 }

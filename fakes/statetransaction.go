@@ -1,6 +1,7 @@
 package fakes
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -38,7 +39,11 @@ func (s *sidecar) serveStateTransaction(w http.ResponseWriter, r *http.Request, 
 		}
 		operations = append(operations, operation)
 	}
-	switch err := s.transact(store, operations, 0); {
+	if len(operations) == 0 {
+		noContent(w)
+		return
+	}
+	switch err := s.transact(r.Context(), store, operations, 0); {
 	case errors.Is(err, errDaprdPanics):
 		panic(http.ErrAbortHandler) // net/http closes the connection without an answer, as daprd's does
 	case err != nil:
@@ -82,14 +87,14 @@ func (s *sidecar) stateOperation(store *stateStore, o stateTransactionRequestBod
 
 // transact carries a transaction out, with the events of the outbox before it.
 // The error is a *stateError or errDaprdPanics.
-func (s *sidecar) transact(store *stateStore, operations []state.Operation, cause int) error {
+func (s *sidecar) transact(ctx context.Context, store *stateStore, operations []state.Operation, cause int) error {
 	for i, o := range operations {
 		if set, ok := o.(state.SetRequest); ok {
 			set.Value = store.sealed(set.Value)
 			operations[i] = set
 		}
 	}
-	if store.outbox != nil && len(operations) > 0 {
+	if store.outbox != nil {
 		var err error
 		if operations, err = s.world.sendOutbox(s.app, store.outbox, operations, cause); err != nil {
 			if errors.Is(err, errDaprdPanics) {
@@ -98,7 +103,7 @@ func (s *sidecar) transact(store *stateStore, operations []state.Operation, caus
 			return outboxFailed(s.app.id, err)
 		}
 	}
-	if err := store.store.Transact(operations); err != nil {
+	if err := s.underPolicy(ctx, store, never, func() error { return store.store.Transact(operations) }); err != nil {
 		return transactionFailed(err)
 	}
 	return nil

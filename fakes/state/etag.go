@@ -34,31 +34,49 @@ func (s *Store) checkETag(key string, etag *string, concurrency string) error {
 // BulkError is what some requests of a bulk call were refused for, in their
 // order: one of those in which daprd, which makes them all at once, can say it.
 // The requests that it does not speak of were carried out.
-type BulkError []error
+type BulkError []Refusal
+
+// Refusal is why one request of a bulk call was not carried out.
+type Refusal struct {
+	Request int // its index
+	Err     error
+}
 
 func (e BulkError) Error() string {
 	lines := make([]string, len(e))
-	for i, err := range e {
-		lines[i] = err.Error()
+	for i, refusal := range e {
+		lines[i] = refusal.Err.Error()
 	}
 	return strings.Join(lines, "\n")
 }
-func (e BulkError) Unwrap() []error { return e }
+
+// Unwrap is what each was refused for.
+func (e BulkError) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, refusal := range e {
+		errs[i] = refusal.Err
+	}
+	return errs
+}
+
+// Others are the requests that were not refused for their ETag.
+func (e BulkError) Others() (requests []int) {
+	for _, refusal := range e {
+		if mismatch := (*ETagError)(nil); !errors.As(refusal.Err, &mismatch) {
+			requests = append(requests, refusal.Request)
+		}
+	}
+	return requests
+}
 
 // inBulk is the error of a bulk call: an [ETagError] of its own where all are,
 // which is what a retry policy looks at.
-func inBulk(errs []error) error {
-	others := 0
-	for _, err := range errs {
-		if e := (*ETagError)(nil); !errors.As(err, &e) {
-			others++
-		}
-	}
+func inBulk(refused BulkError) error {
 	switch {
-	case len(errs) == 0:
+	case len(refused) == 0:
 		return nil
-	case others == 0:
-		return &ETagError{BulkError(errs)}
+	case len(refused.Others()) == 0:
+		return &ETagError{refused}
 	}
-	return BulkError(errs)
+	return refused
 }

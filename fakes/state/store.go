@@ -154,13 +154,13 @@ func all[R any](requests []R, do func(R) error) error {
 	if len(requests) == 1 {
 		return do(requests[0])
 	}
-	var errs []error
-	for _, r := range requests {
+	var refused BulkError
+	for i, r := range requests {
 		if err := do(r); err != nil {
-			errs = append(errs, err)
+			refused = append(refused, Refusal{i, err})
 		}
 	}
-	return inBulk(errs)
+	return inBulk(refused)
 }
 
 // Transact carries out all operations or none. The options of a DeleteRequest

@@ -66,7 +66,13 @@ func StateResources() []fs.FS {
 		"namespace.yaml": store("by-namespace", "keyPrefix", "namespace"),
 		"team.yaml":      store("by-text", "keyPrefix", "Team"),
 		"filled.yaml":    store("by-filled-text", "keyPrefix", "x-{appID}"),
-		"pubsub.yaml":    {Data: []byte("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: pubsub\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata:\n  - {name: redisHost, value: \"localhost:6379\"}\n")},
+		"cut.yaml":       store("cut"),
+		"again.yaml":     store("again"),
+		"policies.yaml": {Data: []byte("apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata:\n  name: policies\nspec:\n  policies:\n" +
+			"    retries:\n      again: {policy: constant, duration: 100ms, maxRetries: 2}\n" +
+			"    circuitBreakers:\n      cut: {trip: consecutiveFailures > 1, timeout: 1h}\n" +
+			"  targets:\n    components:\n      cut: {outbound: {circuitBreaker: cut}}\n      again: {outbound: {retry: again}}\n")},
+		"pubsub.yaml": {Data: []byte("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: pubsub\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata:\n  - {name: redisHost, value: \"localhost:6379\"}\n")},
 	}}
 }
 

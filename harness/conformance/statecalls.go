@@ -152,7 +152,8 @@ func StateCalls() []StateCall {
 			StateCall{Name: "save in " + name, HTTP: "POST /v1.0/state/" + name, Body: `[{"key":"k","value":1}]`},
 			StateCall{Name: "the key as it is told by " + name, HTTP: "POST /v1.0/state/" + name + "/bulk", Body: `{"keys":["k"]}`})
 	}
-	return append(calls, stateCallsOverGRPC()...)
+	calls = append(calls, stateCallsOverGRPC()...)
+	return append(calls, stateCallsUnderPolicies()...)
 }
 
 func stateCallsOverGRPC() []StateCall {
@@ -242,6 +243,44 @@ func stateCallsOverGRPC() []StateCall {
 		{Name: "gRPC delete of no store", GRPC: always(&runtime.DeleteStateRequest{StoreName: "nope"})},
 		{Name: "gRPC bulk delete of no store", GRPC: always(&runtime.DeleteBulkStateRequest{StoreName: "nope"})},
 		transaction("transaction in no store", "nope"),
+	}
+}
+
+// stateCallsUnderPolicies meet a circuit breaker that opens after two failures
+// ("cut"), and retries ("again").
+func stateCallsUnderPolicies() []StateCall {
+	const cut = "/v1.0/state/cut"
+	always := func(m proto.Message) func(string) proto.Message { return func(string) proto.Message { return m } }
+	wrong := &common.StateItem{Key: "k", Etag: &common.Etag{Value: "1"}}
+	return []StateCall{
+		{Name: "cut: save", HTTP: "POST " + cut, Body: `[{"key":"k","value":1}]`},
+		{Name: "cut: a failure", HTTP: "POST " + cut, Body: `[{"key":"k","value":1,"etag":"1"}]`},
+		{Name: "cut: a success", HTTP: "GET " + cut + "/k"},
+		{Name: "cut: a failure of two", HTTP: "POST " + cut, Body: `[{"key":"k","value":1,"etag":"1"}]`},
+		{Name: "cut: the other", HTTP: "DELETE " + cut + "/k", IfMatch: "1"},
+		{Name: "cut: save when open", HTTP: "POST " + cut, Body: `[{"key":"k","value":1}]`},
+		{Name: "cut: save nothing when open", HTTP: "POST " + cut, Body: `[]`},
+		{Name: "cut: save two when open", HTTP: "POST " + cut, Body: `[{"key":"k","value":1},{"key":"l","value":1}]`},
+		{Name: "cut: get when open", HTTP: "GET " + cut + "/k"},
+		{Name: "cut: delete when open", HTTP: "DELETE " + cut + "/k"},
+		{Name: "cut: bulk get when open", HTTP: "POST " + cut + "/bulk", Body: `{"keys":["k"]}`},
+		{Name: "cut: transaction when open", HTTP: "POST " + cut + "/transaction", Body: `{"operations":[{"operation":"delete","request":{"key":"k"}}]}`},
+		{Name: "cut: query when open", HTTP: "POST /v1.0-alpha1/state/cut/query", Body: `{}`},
+		{Name: "cut: gRPC save when open", GRPC: always(&runtime.SaveStateRequest{StoreName: "cut", States: []*common.StateItem{{Key: "k"}}})},
+		{Name: "cut: gRPC save nothing when open", GRPC: always(&runtime.SaveStateRequest{StoreName: "cut"})},
+		{Name: "cut: gRPC get when open", GRPC: always(&runtime.GetStateRequest{StoreName: "cut", Key: "k"})},
+		{Name: "cut: gRPC delete when open", GRPC: always(&runtime.DeleteStateRequest{StoreName: "cut", Key: "k"})},
+		{Name: "cut: gRPC bulk get when open", GRPC: always(&runtime.GetBulkStateRequest{StoreName: "cut", Keys: []string{"k"}})},
+		{Name: "cut: gRPC bulk get of nothing when open", GRPC: always(&runtime.GetBulkStateRequest{StoreName: "cut"})},
+		{Name: "cut: gRPC bulk delete of nothing when open", GRPC: always(&runtime.DeleteBulkStateRequest{StoreName: "cut"})},
+		{Name: "cut: gRPC transaction of nothing when open", GRPC: always(&runtime.ExecuteStateTransactionRequest{StoreName: "cut"})},
+		{Name: "again: save", HTTP: "POST /v1.0/state/again", Body: `[{"key":"k","value":1}]`},
+		{Name: "again: a wrong ETag", HTTP: "POST /v1.0/state/again", Body: `[{"key":"k","value":1,"etag":"1"}]`},
+		{Name: "again: a wrong ETag to delete", HTTP: "DELETE /v1.0/state/again/k", IfMatch: "1"},
+		{Name: "again: a wrong ETag in a transaction", HTTP: "POST /v1.0/state/again/transaction", Body: `{"operations":[{"operation":"delete","request":{"key":"k","etag":"1"}}]}`},
+		{Name: "again: an ETag and an option that are wrong", HTTP: "POST /v1.0/state/again", Body: `[{"key":"k","value":6,"etag":"1"},{"key":"u","value":6,"options":{"consistency":"weak"}}]`},
+		{Name: "again: gRPC an ETag and a time to live that are wrong", GRPC: always(&runtime.SaveStateRequest{StoreName: "again", States: []*common.StateItem{wrong, {Key: "l", Metadata: map[string]string{"ttlInSeconds": "soon"}}}})},
+		{Name: "again: gRPC two wrong ETags", GRPC: always(&runtime.DeleteBulkStateRequest{StoreName: "again", States: []*common.StateItem{wrong, wrong}})},
 	}
 }
 
