@@ -17,6 +17,7 @@ import (
 	"github.com/eventproof/eventproof/contract/journal"
 	"github.com/eventproof/eventproof/contract/resources"
 	"github.com/eventproof/eventproof/fakes/faults"
+	"github.com/eventproof/eventproof/fakes/state"
 	"github.com/eventproof/eventproof/fakes/world"
 )
 
@@ -36,10 +37,12 @@ type backend struct {
 	retries map[*delivery]time.Time // deliveries that wait for their policy
 	// redeliveries wait for matching events to be handled.
 	redeliveries []*redelivery
-	under        map[*delivery]bool // deliveries whose app is at work
-	runaway      bool               // a chain of events was cut: see maxChain
-	collected    int                // messages that wait for their batch
-	again        int                // redeliveries of handled events that have not ended
+	under        map[*delivery]bool      // deliveries whose app is at work
+	relays       int                     // events of outboxes that are on their way
+	states       map[string]*state.Store // those that apps share, by what they lie in
+	runaway      bool                    // a chain of events was cut: see maxChain
+	collected    int                     // messages that wait for their batch
+	again        int                     // redeliveries of handled events that have not ended
 	random       *rand.Rand
 
 	idMu sync.Mutex // ids are drawn while no engine lock is held, too
@@ -64,6 +67,8 @@ type app struct {
 	stopping    []*stream      // that have ended, and of which a delivery has not
 	joining     int            // streams that are asked for and have not begun
 	protocol    world.Protocol // that subscribed was read with
+	states      map[string]*stateStore
+	outboxes    []*subscription // of the sidecar itself, to the topics of its outboxes; nil: it has not begun
 
 	// Of a sidecar that is run as a process: see Host.
 	process      *process
@@ -116,7 +121,7 @@ func (k kinds) open(_ context.Context, recorder *world.Recorder) (world.Backend,
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: newIDs(cfg.Seed),
 	}
 	w.engine = newEngine(w)
-	if err := checkBreakers(recorder.Resources()); err != nil {
+	if err := errors.Join(checkBreakers(recorder.Resources()), checkStates(recorder.Resources())); err != nil {
 		return nil, err
 	}
 	listed := k.substituted(recorder.Resources())
@@ -138,7 +143,7 @@ func (k kinds) open(_ context.Context, recorder *world.Recorder) (world.Backend,
 func (w *backend) substitution() resources.Substitution {
 	clocks := w.recorder.Config().Clocks
 	return resources.Substitution{PubSubs: w.pubsubs(), ProcessingTimeout: clocks.ProcessingTimeout,
-		RedeliverInterval: clocks.RedeliverInterval, RetryScale: clocks.RetryScale}
+		RedeliverInterval: clocks.RedeliverInterval, RetryScale: clocks.RetryScale, StatesInMemory: true}
 }
 
 // pubsubs are the names that something refers to and that must exist.
@@ -173,6 +178,7 @@ func (w *backend) app(id string) *app {
 			a.components[name] = w.component(a, resources.Component{Name: name, Type: "pubsub.redis", Version: "v1"})
 		}
 	}
+	a.states = w.stateStores(a, w.recorder.Resources())
 	w.apps[id] = a
 	return a
 }
@@ -256,6 +262,7 @@ func (w *backend) Connect(ctx context.Context, id string, e world.Endpoint) erro
 		return errors.Join(errors.New("the world is closed"), i.end())
 	}
 	a.incarnation = i
+	w.beginOutboxes(a, time.Now())
 	if a.subscribed != nil && a.protocol == e.Protocol {
 		// daprd runs on and asks once: it keeps calling what it knows.
 		if was, is := describe(a.subscribed), describe(subs); was != is {

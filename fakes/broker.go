@@ -120,7 +120,7 @@ func (w *backend) ownGroup(key topicKey, s *subscription) *group {
 // app had before.
 func (g *group) join(s *subscription) {
 	for i, before := range g.subs {
-		if before.stream == nil && s.stream == nil && before.app == s.app && before.component == s.component {
+		if before.stream == nil && s.stream == nil && before.app == s.app && before.component == s.component && before.outbox == s.outbox {
 			g.subs[i] = s
 			return
 		}

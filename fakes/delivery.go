@@ -103,6 +103,9 @@ func (d *delivery) begin() {
 	case d.sub.bulk != nil:
 		d.hand()
 		return
+	case d.sub.outbox != nil:
+		d.relay()
+		return
 	}
 	d.incarnation = nil
 	if d.sub.stream == nil {
@@ -135,6 +138,8 @@ func (d *delivery) run() {
 		return
 	case d.sub.bulk != nil:
 		return // see finish
+	case d.sub.outbox != nil:
+		return // see relay
 	}
 	if d.incarnation != nil {
 		defer d.incarnation.calls.Done()
@@ -260,6 +265,8 @@ func (d *delivery) finish() {
 	case d.sub.bulk != nil:
 		d.sub.bulk.collect(d)
 		return
+	case d.sub.outbox != nil:
+		return // see relay
 	}
 	d.pending.open--
 	delete(d.world.under, d)

@@ -85,6 +85,35 @@
 // that answers one event twice at the same moment can make daprd panic; the second
 // answer is ignored here. LoseAnswer and FailDelivery break the stream.
 //
+// # State
+//
+// The state API over gRPC and HTTP, as daprd 1.16 answers with state.in-memory:
+// package fakes/state is the store. Each sidecar has its own state.in-memory, and
+// it outlives the app's incarnations. Every other state store becomes one in
+// memory too, which the journal's head lists, and which is shared by the apps that
+// would share it; its ETags are UUIDs then, and it cannot be queried, whatever the
+// product can do. State calls are not in the journal. Of an encrypted store
+// (primaryEncryptionKey) the app sees what it sees with daprd: values that come
+// back as text. The key is not read, and nothing is encrypted.
+//
+// # Outbox
+//
+// The outbox behind state transactions publishes as daprd's does, a second after the
+// transaction; its events are published by the app in the journal. What is easily
+// taken for a defect of the fake, and was observed with daprd 1.16:
+//
+//   - the event of a transaction that is not carried out (a wrong ETag, say) is
+//     never given up, whatever outboxDiscardWhenMissingState says: daprd looks for its
+//     marker for ever and has a worker less for that pubsub, and another one each
+//     time that Redis brings the message again, until none is left;
+//   - over HTTP a value without a content type is written as Go formats it,
+//     map[n:1];
+//   - all metadata of an operation become attributes of the event, such as
+//     contentType, which CloudEvents does not allow for a name;
+//   - a projection right behind another one is none, and where the last of several
+//     comes last daprd panics (over gRPC it ends; the fake answers Unavailable);
+//   - two outboxes with one topic, in one app, look for each other's markers.
+//
 // # Time
 //
 // The fake has no clock of its own: it uses package time. Inside a
@@ -100,7 +129,7 @@
 //
 // # Not simulated
 //
-// Refused with an error that says so, never passed over in silence: state, bindings, actors,
+// Refused with an error that says so, never passed over in silence: bindings, actors,
 // service invocation and all other building blocks; other brokers than Redis
 // (they become Redis, which the journal's head lists) but for the kinds above;
 // pluggable components other than pubsub; app health checks; trace

@@ -60,6 +60,9 @@ func (s *sidecar) metadata() *runtime.GetMetadataResponse {
 		c := a.components[name]
 		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: c.kind.features()})
 	}
+	for _, c := range a.stateComponents() {
+		out.RegisteredComponents = append(out.RegisteredComponents, &runtime.RegisteredComponents{Name: c.Name, Type: c.Type, Version: c.Version, Capabilities: stateCapabilities})
+	}
 	for _, sub := range a.known() {
 		out.Subscriptions = append(out.Subscriptions, sub.listed())
 	}

@@ -197,6 +197,10 @@ func (h *Host) start(p *process, set *resources.Set, k kinds, plugged map[string
 		return err
 	}
 	a := w.newApp(p.AppID, set, k, plugged)
+	if err := checkStates(set); err != nil {
+		return err
+	}
+	a.states = w.stateStores(a, set)
 	a.process, p.app = p, a
 	w.apps[p.AppID] = a
 	a.connection = &runtime.AppConnectionProperties{Protocol: string(p.AppProtocol), MaxConcurrency: int32(p.AppMaxConcurrency)}
@@ -281,6 +285,11 @@ func (p *process) connect(ctx context.Context) error {
 			return nil
 		}
 		p.subscribe(ctx)
+	} else {
+		w := p.host.backend
+		w.engine.mu.Lock()
+		w.beginOutboxes(p.app, time.Now())
+		w.engine.mu.Unlock()
 	}
 	p.becomeReady()
 	return nil
@@ -338,6 +347,7 @@ func (p *process) subscribe(ctx context.Context) {
 	for _, why := range ignored {
 		p.logf("error", "Failed to start subscription: %s", why)
 	}
+	w.beginOutboxes(a, time.Now())
 	a.subscribed = nil
 	for _, s := range subs {
 		fresh := *s // of the same subscription one that was stopped may still be ending

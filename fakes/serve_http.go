@@ -18,6 +18,8 @@ import (
 // Source: dapr v1.16.0 pkg/api/http.
 func (s *sidecar) httpAPI() http.Handler {
 	r := chi.NewRouter()
+	r.Use(escapedPath)
+	s.stateRoutes(r)
 	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
 		r.MethodFunc(method, "/v1.0-alpha1/publish/bulk/{pubsub}/*", s.serveBulk)

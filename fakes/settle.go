@@ -90,7 +90,7 @@ func (w *backend) busy() bool {
 			return true
 		}
 	}
-	return w.engine.open > 0 || w.again > 0 || w.collected > 0 || w.sending > 0 || w.engine.ready.startable()
+	return w.engine.open > 0 || w.again > 0 || w.relays > 0 || w.collected > 0 || w.sending > 0 || w.engine.ready.startable()
 }
 
 // held is what the broker still holds for somebody who reads, and whether

@@ -19,10 +19,11 @@ type subscription struct {
 	deadLetter string
 	rules      []rule
 	metadata   map[string]string
-	rawPayload string  // of the metadata; "true" makes the sidecar wrap raw bytes
-	bulk       *bulk   // nil: one by one
-	kind       string  // declarative | programmatic | streaming
-	stream     *stream // of a streaming subscription
+	rawPayload string      // of the metadata; "true" makes the sidecar wrap raw bytes
+	bulk       *bulk       // nil: one by one
+	kind       string      // declarative | programmatic | streaming
+	stream     *stream     // of a streaming subscription
+	outbox     *stateStore // of the sidecar's own, to the topic of this store's outbox
 	protocol   world.Protocol
 	policy     resources.Policy
 	started    time.Time

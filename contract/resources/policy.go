@@ -45,13 +45,23 @@ func (p Policy) Attempts() int {
 //
 // Source: D16 pkg/resiliency/resiliency.go ComponentInboundPolicy,
 // getDefaultPolicy, getPolicyLevels, FromConfigurations.
-func (s *Set) Inbound(app, component string) Policy { return s.policy(app, component, "Inbound") }
+func (s *Set) Inbound(app, component string) Policy {
+	return s.policy(app, component, "Inbound", "Pubsub")
+}
 
 // Outbound is the policy around publishing to the pubsub component, by the app
 // or, to a dead letter topic, by its daprd. See Inbound.
-func (s *Set) Outbound(app, component string) Policy { return s.policy(app, component, "Outbound") }
+func (s *Set) Outbound(app, component string) Policy {
+	return s.policy(app, component, "Outbound", "Pubsub")
+}
 
-func (s *Set) policy(app, component, direction string) Policy {
+// OutboundState is the policy around calls of the state store. See Inbound; its
+// default policies begin with DefaultStatestoreComponentOutbound.
+func (s *Set) OutboundState(app, component string) Policy {
+	return s.policy(app, component, "Outbound", "Statestore")
+}
+
+func (s *Set) policy(app, component, direction, kind string) Policy {
 	if s == nil {
 		return Policy{}
 	}
@@ -72,7 +82,7 @@ func (s *Set) policy(app, component, direction string) Policy {
 		}
 	}
 	var p Policy
-	for _, level := range []string{"", "Component", "Component" + direction, "PubsubComponent" + direction} {
+	for _, level := range []string{"", "Component", "Component" + direction, kind + "Component" + direction} {
 		if t, ok := all.Timeouts["Default"+level+"TimeoutPolicy"]; ok {
 			p.Timeout, p.Place = t.Duration, t.Place
 		}
@@ -80,7 +90,7 @@ func (s *Set) policy(app, component, direction string) Policy {
 			p.CircuitBreaker, p.Place = b, b.Place
 		}
 	}
-	for _, level := range []string{"", "Component", "Component" + direction, "PubsubComponent" + direction} {
+	for _, level := range []string{"", "Component", "Component" + direction, kind + "Component" + direction} {
 		if r, ok := all.Retries["Default"+level+"RetryPolicy"]; ok {
 			p.Retry, p.Place = r, r.Place
 		}

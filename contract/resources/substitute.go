@@ -38,6 +38,10 @@ type Substitution struct {
 	// fixed in daprd.
 	RetryScale float64
 
+	// StatesInMemory turns every state store into state.in-memory, for a fake
+	// that has no other.
+	StatesInMemory bool
+
 	// PubSubs must exist: one that no Component defines becomes Redis.
 	PubSubs []string
 }
@@ -208,10 +212,17 @@ var connectionMetadata = append([]string{
 	"failover", "redisType", "enableTLS", "clientCert", "clientKey", "useEntraID",
 }, entraMetadata...)
 
+// Metadata that daprd itself reads of any state store.
+// Source: D16 pkg/components/state/state_config.go, pkg/runtime/processor/state,
+// pkg/runtime/pubsub/outbox.go, pkg/encryption/encryption.go.
+var stateMetadata = []string{"keyPrefix", "actorStateStore", "outboxPublishPubsub", "outboxPublishTopic", "outboxPubsub",
+	"outboxDiscardWhenMissingState", "primaryEncryptionKey", "secondaryEncryptionKey"}
+
 func substituteComponent(in *Component, root *positions.Node, sub Substitution, c *change) {
-	_, product, _ := strings.Cut(in.Type, ".")
+	category, product, _ := strings.Cut(in.Type, ".")
 	redis := strings.EqualFold(product, "redis") || strings.HasPrefix(strings.ToLower(product), "redis.")
-	if !in.IsPubSub() && !redis {
+	store := sub.StatesInMemory && category == "state" && !strings.EqualFold(product, "in-memory")
+	if !in.IsPubSub() && !redis && !store {
 		return
 	}
 	_, spec := child(root, "spec")
@@ -235,6 +246,15 @@ func substituteComponent(in *Component, root *positions.Node, sub Substitution, 
 		e.drop("metadata of "+in.Type, func(m MetadataItem) bool {
 			return !slices.ContainsFunc(kept, func(k string) bool { return strings.EqualFold(k, m.Name) })
 		})
+	}
+	if store {
+		c.addAt(in.doc.place("spec", "type"), "%s: type %s -> state.in-memory", in.Name, in.Type)
+		setField(spec, "type", "state.in-memory")
+		setField(spec, "version", "v1")
+		e.drop("metadata of "+in.Type, func(m MetadataItem) bool {
+			return !slices.ContainsFunc(stateMetadata, func(k string) bool { return strings.EqualFold(k, m.Name) })
+		})
+		return
 	}
 	e.drop("connection", func(m MetadataItem) bool {
 		return slices.ContainsFunc(connectionMetadata, func(k string) bool { return strings.EqualFold(k, m.Name) })

@@ -82,6 +82,9 @@ func WithoutCause(in metadata.MD) metadata.MD {
 // Unknown is a cause that nobody could tell, and that is not to be guessed.
 const Unknown = -1
 
+// NoDelivery is the cause of what no delivery led to.
+const NoDelivery = -2
+
 // TakeCause is for a sidecar's server: the entry of the delivery in whose course
 // a call with this metadata is made, 0 where it is not known, [Unknown] where the
 // test itself made it.

@@ -173,7 +173,7 @@ func (r *Recorder) PublishUnder(p Publication) (seq int, event contract.Ref, cau
 	}
 	sent := p.Cause == Unknown
 	r.mu.Lock()
-	if sent {
+	if p.Cause < 0 {
 		p.Cause = 0
 	} else if p.Cause == 0 {
 		if open := r.open[p.App]; len(open) == 1 {
