@@ -47,9 +47,11 @@ type app struct {
 	resources   *resources.Set
 	components  map[string]component
 	sidecar     *sidecar
-	incarnation *incarnation        // nil before the first and between two
-	busy        map[string]int      // by component: workers that a delivery holds, retry waits included
-	breakers    map[string]*breaker // by component
+	incarnation *incarnation         // nil before the first and between two
+	busy        map[string]int       // by component: workers that a delivery holds, retry waits included
+	breakers    map[string]*breaker  // by component
+	endpoints   map[string]*breaker  // by method of an app that it invokes
+	lookups     map[string]time.Time // when it began to look for an app that is not there
 	subscribed  []*subscription
 	streams     []*stream      // that are open
 	stopping    []*stream      // that have ended, and of which a delivery has not

@@ -37,6 +37,7 @@ type incarnation struct {
 	calls    sync.WaitGroup
 
 	http      http.RoundTripper // ProtocolHTTP
+	direct    bool              // http is the app's handler itself
 	closeIdle func()
 	conn      *grpc.ClientConn // ProtocolGRPC
 }
@@ -47,6 +48,7 @@ func newIncarnation(e world.Endpoint) (*incarnation, error) {
 	switch e.Protocol {
 	case world.ProtocolHTTP:
 		i.http, i.closeIdle = e.Transport()
+		i.direct = e.Handler != nil
 	case world.ProtocolGRPC:
 		conn, err := e.DialGRPC()
 		if err != nil {

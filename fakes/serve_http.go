@@ -14,11 +14,12 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// httpAPI is Dapr's HTTP API: publish, health, metadata.
+// httpAPI is Dapr's HTTP API: publish, invocation, health, metadata.
 //
 // Source: dapr v1.16.0 pkg/api/http.
 func (s *sidecar) httpAPI() http.Handler {
 	r := chi.NewRouter()
+	s.invokeRoutes(r)
 	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
 		r.MethodFunc(method, "/v1.0-alpha1/publish/bulk/{pubsub}/*", s.serveBulk)
@@ -27,9 +28,6 @@ func (s *sidecar) httpAPI() http.Handler {
 	r.Get("/v1.0/healthz", empty)
 	r.Get("/v1.0/healthz/outbound", empty)
 	r.Get("/v1.0/metadata", s.serveMetadata)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("%s %s is not simulated by the fake", r.Method, r.URL.Path), http.StatusNotImplemented)
-	})
 	return r
 }
 

@@ -42,7 +42,8 @@ type sidecar struct {
 }
 
 func newSidecar(w *backend, a *app) *sidecar {
-	s := &sidecar{world: w, app: a, server: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage)), memory: bufconn.Listen(1 << 20)}
+	s := &sidecar{world: w, app: a, memory: bufconn.Listen(1 << 20)}
+	s.server = grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.UnknownServiceHandler(s.proxied), grpc.ForceServerCodecV2(newFrameCodec()))
 	runtime.RegisterDaprServer(s.server, &daprServer{sidecar: s})
 	s.serve(func() error { return s.server.Serve(s.memory) })
 	// The connection is made at the first call.
