@@ -47,16 +47,17 @@ type app struct {
 	resources   *resources.Set
 	components  map[string]component
 	sidecar     *sidecar
-	incarnation *incarnation         // nil before the first and between two
-	busy        map[string]int       // by component: workers that a delivery holds, retry waits included
-	breakers    map[string]*breaker  // by component
-	endpoints   map[string]*breaker  // by method of an app that it invokes
-	lookups     map[string]time.Time // when it began to look for an app that is not there
+	incarnation *incarnation        // nil before the first and between two
+	busy        map[string]int      // by component: workers that a delivery holds, retry waits included
+	breakers    map[string]*breaker // by component
 	subscribed  []*subscription
 	streams     []*stream      // that are open
 	stopping    []*stream      // that have ended, and of which a delivery has not
 	joining     int            // streams that are asked for and have not begun
 	protocol    world.Protocol // that subscribed was read with
+
+	endpoints map[string]*breaker  // by method of an app that it invokes
+	lookups   map[string]time.Time // when it began to look for an app that is not there
 }
 
 // component is a pubsub component as this app's sidecar has it.

@@ -49,7 +49,7 @@ func allowOrigins(next http.Handler) http.Handler {
 		h := w.Header()
 		asked := r.Header.Get("Access-Control-Request-Method")
 		if r.Method == http.MethodOptions && asked != "" {
-			h.Set("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+			h["Vary"] = []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
 			if r.Header.Get("Origin") != "" {
 				h.Set("Access-Control-Allow-Origin", "*")
 				h.Set("Access-Control-Allow-Methods", strings.ToUpper(asked))
@@ -57,7 +57,7 @@ func allowOrigins(next http.Handler) http.Handler {
 					h.Set("Access-Control-Allow-Headers", headers)
 				}
 			}
-			w.WriteHeader(http.StatusNoContent)
+			w.WriteHeader(http.StatusOK)
 			return
 		}
 		h.Set("Vary", "Origin")

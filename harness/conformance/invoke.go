@@ -74,7 +74,7 @@ func InvokeResources() []fs.FS {
 		return "  targets:\n    apps:\n      " + InvokedHTTP + ": " + names + "\n      " + InvokedGRPC + ": " + names + "\n"
 	}
 	resiliency(retrying, "    retries:\n      some: {policy: constant, duration: 20ms, maxRetries: 2, matching: {httpStatusCodes: \"500-503\", gRPCStatusCodes: \"2,14\"}}\n", both("{retry: some}"))
-	resiliency(timing, "    timeouts:\n      short: 300ms\n    retries:\n      once: {policy: constant, duration: 20ms, maxRetries: 1}\n", both("{timeout: short, retry: once}"))
+	resiliency(timing, "    timeouts:\n      short: 1s\n    retries:\n      once: {policy: constant, duration: 20ms, maxRetries: 1}\n", both("{timeout: short, retry: once}"))
 	resiliency(breaking, "    circuitBreakers:\n      fragile: {timeout: 60s, trip: consecutiveFailures > 1}\n", both("{circuitBreaker: fragile}"))
 	resiliency(defaulting, "    retries:\n      DefaultAppRetryPolicy: {policy: constant, duration: 20ms, maxRetries: 1}\n      DefaultRetryPolicy: {policy: constant, duration: 20ms, maxRetries: 3}\n", "")
 	return []fs.FS{root}
@@ -160,6 +160,8 @@ func Invocations() []InvokeCase {
 		{"invoke-traceparent-invalid", "a trace context that is none passes as it is", sourceMetadata, InvokedNone, get(over(InvokedHTTP, "echo/x"), "traceparent: nonsense")},
 		{"invoke-baggage-invalid", "baggage that is none is refused", "D16 pkg/diagnostics/http_tracing.go handleHTTPBaggage", InvokedNone, get(over(InvokedHTTP, "echo/x"), "baggage: nonsense")},
 		{"invoke-origin", "an Origin is allowed by daprd's own CORS", "D16 pkg/api/http/server.go useCors", InvokedNone, get(over(InvokedHTTP, "headers"), "Origin: http://example.com")},
+		{"invoke-preflight", "a preflight is answered by daprd", "D16 pkg/api/http/server.go useCors", InvokedNone, []InvokeCall{{Verb: http.MethodOptions, Path: over(InvokedHTTP, "echo/x"),
+			Header: []string{"Origin: http://example.com", "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: X-A"}}}},
 		{"invoke-answer", "the headers of an answer", sourceMetadata + " InternalMetadataToHTTPHeader", InvokedNone, get(over(InvokedHTTP, "headers"))},
 		{"invoke-untyped", "an answer without a content type", sourceHTTP, InvokedNone, get(over(InvokedHTTP, "untyped"))},
 		{"invoke-untyped-500", "of an error it is JSON", "D16 pkg/api/http/responses.go respondWithHTTPRawResponse", InvokedNone, get(over(InvokedHTTP, "untyped?code=500"))},

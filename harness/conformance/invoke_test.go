@@ -32,6 +32,7 @@ func TestInvocationsOnRealDapr(t *testing.T) {
 		return
 	}
 	require.NoError(t, conformance.StartInvocations(t.Context(), w))
+	// One after another: what is written is in the order of the table.
 	var out bytes.Buffer
 	for _, c := range conformance.Invocations() {
 		lines, err := conformance.PlayInvocation(t.Context(), w, c)
@@ -49,6 +50,7 @@ func invocations(t *testing.T, w *world.World, want map[string]string) {
 		require.False(t, names[c.Name], "%s is there twice", c.Name)
 		names[c.Name] = true
 		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
 			lines, err := conformance.PlayInvocation(t.Context(), w, c)
 			require.NoError(t, err)
 			require.Equal(t, want[c.Name], strings.Join(lines, "\n")+"\n", "%s (%s)", c.Explanation, c.Source)
