@@ -79,6 +79,9 @@ type app struct {
 	dead         bool            // it was killed
 	connection   *runtime.AppConnectionProperties
 	extended     map[string]string // that was set beside its metadata
+
+	endpoints map[string]*breaker  // by method of an app that it invokes
+	lookups   map[string]time.Time // when it began to look for an app that is not there
 }
 
 // component is a pubsub component as this app's sidecar has it.

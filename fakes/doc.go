@@ -114,6 +114,33 @@
 //     comes last daprd panics (over gRPC it ends; the fake answers Unavailable);
 //   - two outboxes with one topic, in one app, look for each other's markers.
 //
+// # Service invocation
+//
+// Apps of one world find each other by app id, as daprds of one network do by
+// mDNS, and call each other through their sidecars: by InvokeService and the Go
+// SDK's InvokeMethod, over HTTP (/v1.0/invoke, the header or the user
+// dapr-app-id), or a service of the app's own by the metadata dapr-app-id. The
+// headers that daprd adds and takes out, the codes of one protocol in terms of
+// the other, its errors word for word, and Resiliency for apps are those of daprd
+// 1.16 without a control plane. Surprising, and so with daprd:
+//
+//   - InvokeService tries every error again where the policy has retries, listed in
+//     its matching or not; the HTTP API none of a gRPC app, whose errors are answers;
+//   - a circuit breaker is one for each method of an app, not for the app;
+//   - a gRPC app's context does not end when its caller gives up;
+//   - who asks for text/event-stream gets an error from another app, and 200 from
+//     its own, whatever that answers.
+//
+// An app that is down is a refused connection of its sidecar's, which stays: an
+// error that daprd does not try again of itself. DaprBuiltInServiceRetries, for a
+// sidecar that is not there, therefore never has an occasion. In errors an app
+// that has no address is at 127.0.0.1:0; X-Forwarded headers tell 127.0.0.1 and
+// localhost. A body or an answer is passed when it is whole, a stream of events
+// too. What is published in an invoked handler has the cause that its caller had,
+// where contexts carry it; the call itself is not in the journal. HTTPEndpoint
+// resources are not read; a Configuration with accessControl, a pipeline or a
+// nameResolution has invocations refused.
+//
 // # Time
 //
 // The fake has no clock of its own: it uses package time. Inside a
@@ -129,10 +156,10 @@
 //
 // # Not simulated
 //
-// Refused with an error that says so, never passed over in silence: bindings, actors,
-// service invocation and all other building blocks; other brokers than Redis
+// Refused with an error that says so, never passed over in silence: bindings, actors
+// and all other building blocks; other brokers than Redis
 // (they become Redis, which the journal's head lists) but for the kinds above;
-// pluggable components other than pubsub; app health checks; trace
+// pluggable components other than pubsub; in a world, app health checks; trace
 // sampling (daprd's envelope then carries span ids) and the trace headers of a
 // delivery; other versions than 1.16 and 1.17.
 package fakes

@@ -13,12 +13,12 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// httpAPI is Dapr's HTTP API: publish, health, metadata, shutdown.
+// httpAPI is Dapr's HTTP API: publish, state, invocation, health, metadata, shutdown.
 //
 // Source: dapr v1.16.0 pkg/api/http.
 func (s *sidecar) httpAPI() http.Handler {
 	r := chi.NewRouter()
-	r.Use(escapedPath)
+	s.invokeRoutes(r)
 	s.stateRoutes(r)
 	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		r.MethodFunc(method, "/v1.0/publish/{pubsub}/*", s.servePublish)
@@ -32,9 +32,6 @@ func (s *sidecar) httpAPI() http.Handler {
 	r.Get("/v1.0/metadata", s.serveMetadata)
 	r.Put("/v1.0/metadata/{key}", s.servePutMetadata)
 	r.Post("/v1.0/shutdown", s.serveShutdown)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("%s %s is not simulated by the fake", r.Method, r.URL.Path), http.StatusNotImplemented)
-	})
 	return r
 }
 

@@ -2,12 +2,10 @@ package fakes
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 
@@ -46,17 +44,6 @@ func (s *sidecar) stateRoutes(r chi.Router) {
 	r.Delete("/v1.0/state/{store}/{key}", store(s.serveDeleteState))
 }
 
-// escapedPath lets a router match the path as it was sent, cleaned: a key may
-// hold an escaped slash. A slash at the end is one too many where no route has it.
-//
-// Source: dapr v1.16.0 pkg/api/http/middlewares.go.
-func escapedPath(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		chi.RouteContext(r.Context()).RoutePath = path.Clean(r.URL.EscapedPath())
-		next.ServeHTTP(w, r)
-	})
-}
-
 // unescapeParameters reads the parameters of a route as daprd does: as those of
 // a query, where + is a space.
 //
@@ -89,8 +76,6 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-var errTooLarge = errors.New("stream too large")
 
 func noContent(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
 

@@ -43,11 +43,12 @@ type sidecar struct {
 }
 
 func newSidecar(w *backend, a *app) *sidecar {
-	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage)}
+	s := &sidecar{world: w, app: a, memory: bufconn.Listen(1 << 20), ending: make(chan struct{})}
+	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage), grpc.UnknownServiceHandler(s.proxied), grpc.ForceServerCodecV2(newFrameCodec())}
 	if a.process != nil {
 		options = append(options, grpc.ChainUnaryInterceptor(a.process.metrics.unary))
 	}
-	s := &sidecar{world: w, app: a, server: grpc.NewServer(options...), memory: bufconn.Listen(1 << 20), ending: make(chan struct{})}
+	s.server = grpc.NewServer(options...)
 	runtime.RegisterDaprServer(s.server, &daprServer{sidecar: s})
 	s.serve(func() error { return s.server.Serve(s.memory) })
 	// The connection is made at the first call.

@@ -12,7 +12,10 @@ type Configuration struct {
 	Namespace string
 	Features  map[string]bool // preview features, by name
 	Deny      []string        // component types that daprd must not load
-	Place     contract.Place
+	// Invocation names the sections of its spec that decide on service
+	// invocation: accessControl, httpPipeline, appHttpPipeline, nameResolution.
+	Invocation []string
+	Place      contract.Place
 
 	// Data is the text of its document alone: of a file with several documents
 	// --config reads the first one only.
@@ -21,7 +24,7 @@ type Configuration struct {
 	doc *document
 }
 
-// configurationYAML is the part that concerns pub/sub. daprd decodes it with
+// configurationYAML is the part that concerns pub/sub and invocation. daprd decodes it with
 // gopkg.in/yaml.v3 after expanding $VARIABLES.
 // Source: D16 pkg/config/configuration.go.
 type configurationYAML struct {
@@ -34,6 +37,10 @@ type configurationYAML struct {
 		Components struct {
 			Deny []string `json:"deny"`
 		} `json:"components"`
+		AccessControl   map[string]any `json:"accessControl"`
+		HTTPPipeline    map[string]any `json:"httpPipeline"`
+		AppHTTPPipeline map[string]any `json:"appHttpPipeline"`
+		NameResolution  map[string]any `json:"nameResolution"`
 	} `json:"spec"`
 }
 
@@ -59,6 +66,17 @@ func (l *loader) configuration(d *document) {
 	}
 	for _, f := range in.Spec.Features {
 		c.Features[f.Name] = f.Enabled
+	}
+	for _, section := range []struct {
+		name  string
+		value map[string]any
+	}{
+		{"accessControl", in.Spec.AccessControl}, {"httpPipeline", in.Spec.HTTPPipeline},
+		{"appHttpPipeline", in.Spec.AppHTTPPipeline}, {"nameResolution", in.Spec.NameResolution},
+	} {
+		if len(section.value) > 0 {
+			c.Invocation = append(c.Invocation, section.name)
+		}
 	}
 	l.configurations = append(l.configurations, c)
 }

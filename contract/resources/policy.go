@@ -98,6 +98,41 @@ func (s *Set) policy(app, component, direction, kind string) Policy {
 	return p
 }
 
+// Endpoint is the policy around the app's invoking a method of another app, or
+// of its own. Where any Resiliency in the app's scope names the other app as a
+// target, the policies named there are used; otherwise the default policies by
+// name are, for each of Retry, Timeout and CircuitBreaker the first that exists of
+// DefaultAppRetryPolicy and DefaultRetryPolicy. See Inbound.
+//
+// Source: D16 pkg/resiliency/resiliency.go EndpointPolicy.
+func (s *Set) Endpoint(app, invoked string) Policy {
+	if s == nil {
+		return Policy{}
+	}
+	all := merge(s.Resiliencies, app)
+	if target, ok := all.Apps[invoked]; ok {
+		return Policy{
+			Timeout:        all.Timeouts[target.Timeout].Duration,
+			Retry:          all.Retries[target.Retry],
+			CircuitBreaker: all.CircuitBreakers[target.CircuitBreaker],
+			Place:          target.Place,
+		}
+	}
+	var p Policy
+	for _, level := range []string{"", "App"} {
+		if t, ok := all.Timeouts["Default"+level+"TimeoutPolicy"]; ok {
+			p.Timeout, p.Place = t.Duration, t.Place
+		}
+		if b, ok := all.CircuitBreakers["Default"+level+"CircuitBreakerPolicy"]; ok {
+			p.CircuitBreaker, p.Place = b, b.Place
+		}
+		if r, ok := all.Retries["Default"+level+"RetryPolicy"]; ok {
+			p.Retry, p.Place = r, r.Place
+		}
+	}
+	return p
+}
+
 // defaultPolicyNames are the names that apply to components without a target.
 func defaultPolicyNames(kind string) []string {
 	var names []string
@@ -123,7 +158,7 @@ var builtInRetries = []string{
 func merge(resiliencies []Resiliency, app string) Resiliency {
 	all := Resiliency{
 		Timeouts: map[string]Timeout{}, Retries: map[string]*Retry{},
-		CircuitBreakers: map[string]*CircuitBreaker{}, Components: map[string]Target{},
+		CircuitBreakers: map[string]*CircuitBreaker{}, Components: map[string]Target{}, Apps: map[string]AppTarget{},
 	}
 	for _, r := range resiliencies {
 		if !inScope(r.Scopes, app) {
@@ -140,6 +175,9 @@ func merge(resiliencies []Resiliency, app string) Resiliency {
 		}
 		for name, t := range r.Components {
 			all.Components[name] = t
+		}
+		for name, t := range r.Apps {
+			all.Apps[name] = t
 		}
 	}
 	return all

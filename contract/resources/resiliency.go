@@ -12,8 +12,8 @@ import (
 )
 
 // Resiliency is one Resiliency resource: policies by name, and the components
-// that they are for. Targets that are apps or actors are read and not kept;
-// they have no part in pub/sub. See [Set.Inbound] for what is in effect.
+// and apps that they are for. Targets that are actors are read and not kept.
+// See [Set.Inbound] and [Set.Endpoint] for what is in effect.
 type Resiliency struct {
 	Name            string
 	Namespace       string
@@ -22,6 +22,7 @@ type Resiliency struct {
 	Retries         map[string]*Retry
 	CircuitBreakers map[string]*CircuitBreaker
 	Components      map[string]Target
+	Apps            map[string]AppTarget
 	Place           contract.Place
 
 	doc *document
@@ -37,6 +38,12 @@ type Timeout struct {
 type Target struct {
 	Inbound, Outbound TargetPolicies
 	Place             contract.Place
+}
+
+// AppTarget names the policies of an app that is invoked.
+type AppTarget struct {
+	TargetPolicies
+	Place contract.Place
 }
 
 // TargetPolicies are the names of policies.
@@ -235,7 +242,7 @@ func (l *loader) resiliency(d *document) {
 	r := Resiliency{
 		Name: in.Metadata.Name, Namespace: in.Metadata.Namespace, Scopes: in.Scopes,
 		Timeouts: map[string]Timeout{}, Retries: map[string]*Retry{},
-		CircuitBreakers: map[string]*CircuitBreaker{}, Components: map[string]Target{},
+		CircuitBreakers: map[string]*CircuitBreaker{}, Components: map[string]Target{}, Apps: map[string]AppTarget{},
 		Place: d.place("kind"), doc: d,
 	}
 	for _, name := range sorted(in.Spec.Policies.Timeouts) {
@@ -278,8 +285,9 @@ func (l *loader) resiliency(d *document) {
 		}
 	}
 	l.checkActorTargets(d, in.Spec.Targets.Actors)
-	for _, names := range in.Spec.Targets.Apps {
+	for name, names := range in.Spec.Targets.Apps {
 		l.usedByOthers(names)
+		r.Apps[name] = AppTarget{TargetPolicies(names), d.place("spec", "targets", "apps", name)}
 	}
 	for _, names := range in.Spec.Targets.Actors {
 		l.usedByOthers(names.policyNamesYAML)

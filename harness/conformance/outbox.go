@@ -143,7 +143,7 @@ func (s *StateSession) PlayOutbox(ctx context.Context, calls []OutboxCall, recei
 // canonical is an event without what is drawn anew for each.
 func canonical(data []byte) string {
 	data = uuids.ReplaceAll(data, []byte("<uuid>"))
-	data = times.ReplaceAll(data, []byte("<time>"))
+	data = timestamps.ReplaceAll(data, []byte("<time>"))
 	var e map[string]any
 	if json.Unmarshal(data, &e) != nil {
 		return string(data)

@@ -207,8 +207,8 @@ func toldDetail(detail any) string {
 }
 
 var (
-	uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
-	times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	uuids      = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
+	timestamps = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 )
 
 // told numbers the UUIDs in the order in which they came, and hides times.
@@ -222,5 +222,5 @@ func (s *StateSession) told(line string) string {
 		}
 		return fmt.Sprintf("<uuid %d>", s.uuids[id])
 	})
-	return times.ReplaceAllString(line, "<time>")
+	return timestamps.ReplaceAllString(line, "<time>")
 }

@@ -2,7 +2,6 @@ package conformance_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,7 +21,6 @@ import (
 	"github.com/eventproof/eventproof/harness/conformance"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew, from real Dapr")
 
 // goldenState and goldenOutbox are what daprd 1.16.0 answered.
 var (
