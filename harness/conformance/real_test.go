@@ -14,6 +14,7 @@ import (
 )
 
 func TestBothWorldsDoWhatWasObserved(t *testing.T) {
+	t.Parallel()
 	cases := conformance.Observed()
 	w := harness.Start(t, world.Config{Resources: conformance.Resources()})
 	require.NoError(t, conformance.Run(t.Context(), w, cases))
@@ -30,6 +31,7 @@ func TestBothWorldsDoWhatWasObserved(t *testing.T) {
 }
 
 func TestBothWorldsMakeTheSameOfAPublish(t *testing.T) {
+	t.Parallel()
 	cases := conformance.Publishes()
 	dapr := harness.Start(t, world.Config{Resources: conformance.Resources()})
 	got, err := conformance.Publish(t.Context(), dapr, cases)
