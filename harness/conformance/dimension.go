@@ -116,11 +116,8 @@ func statusOf(word string) runtime.TopicEventResponse_TopicEventResponseStatus {
 	return 7
 }
 
-// tableRetries is maxRetries of the table's retry policies, and tableTimeout the
-// timeout of its policy "timeout", within which the first attempt gets no answer.
-const tableRetries = 2
-
 // policies are the inbound policies: what a component's target names, as YAML.
+// Under "timeout" the first attempt gets no answer in time.
 var policies = []struct{ name, inbound, says string }{
 	{"none", "", "without a policy there is one attempt"},
 	{"constant", "retry: constant", "a constant policy of maxRetries 2 makes three attempts"},
@@ -131,7 +128,7 @@ var policies = []struct{ name, inbound, says string }{
 	{"breaker", "retry: constant, circuitBreaker: ", "after two failures in a row the circuit breaker is open, and ends the retries"},
 }
 
-const tablePolicies = `    timeouts: {short: 300ms}
+const tablePolicies = `    timeouts: {short: 2s}
     retries:
       constant: {policy: constant, duration: 100ms, maxRetries: 2}
       exponential: {policy: exponential, maxInterval: 100ms, maxRetries: 2}

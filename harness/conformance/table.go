@@ -1,11 +1,13 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 	"testing/fstest"
+	"time"
 
 	"github.com/eventproof/eventproof/fakes/world"
 )
@@ -26,6 +28,7 @@ type TableCase struct {
 
 	row    row
 	number int
+	lane   int // over HTTP: see lanes
 }
 
 // tableSeed draws the rows of the table. Another seed makes another table.
@@ -47,6 +50,15 @@ func Table() []TableCase {
 		c.Name = strings.Join(append(words, c.Content, c.Routing, c.Bulk, c.Kind, c.Lifetime), ".")
 		c.Rule, c.Explanation, c.Source = c.rule()
 		cases = append(cases, c)
+	}
+	// Cases of equal length follow each other, each in another lane.
+	slices.SortFunc(cases, func(a, b TableCase) int { return cmp.Or(a.lasts()-b.lasts(), strings.Compare(a.Name, b.Name)) })
+	lane := 0
+	for i, c := range cases {
+		if c.Protocol == world.ProtocolHTTP && !c.early() {
+			cases[i].lane = lane % lanes
+			lane++
+		}
 	}
 	slices.SortFunc(cases, func(a, b TableCase) int { return strings.Compare(a.Name, b.Name) })
 	return cases
@@ -100,9 +112,27 @@ const lanes = 8
 // AppID is the app that gets the events.
 func (c TableCase) AppID() string {
 	if c.Protocol == world.ProtocolHTTP {
-		return fmt.Sprintf("table-http-%d", c.number%lanes)
+		return fmt.Sprintf("table-http-%d", c.lane+1)
 	}
 	return "table-" + string(c.Protocol)
+}
+
+// early reports whether the events are published before the app is there.
+func (c TableCase) early() bool { return c.Lifetime == "overdue" && c.Answer == unasked }
+
+// lasts is larger for a case that takes longer: only the order depends on it.
+func (c TableCase) lasts() int {
+	n := slices.IndexFunc(policies, func(other struct{ name, inbound, says string }) bool { return other.name == c.Policy })
+	if r := c.reply(); !c.DeadLetter && (r.broken || r.code != 0 || r.status >= 300 || r.word != "" && r.word != "SUCCESS" && r.word != "DROP" || c.Answer == unasked) {
+		n += 10
+		switch {
+		case c.together():
+			n += 20 // and then it is pending for all that follow
+		case c.serial():
+			n += 10
+		}
+	}
+	return n
 }
 
 // Component is the pubsub component that the case is played on. Of what goes to
@@ -124,13 +154,24 @@ func (c TableCase) Component() string {
 
 func (c TableCase) serial() bool { return c.Bulk == "bulk-publish" && c.Protocol == world.ProtocolHTTP }
 
-// await is maxAwaitDurationMs of a bulk subscription: other for each of an HTTP
-// app, so that no two calls of it begin at one moment.
-func (c TableCase) await() int {
-	if c.Protocol == world.ProtocolHTTP {
-		return 300 + 37*(c.number/lanes%16)
+// tableAwait is maxAwaitDurationMs of the bulk subscriptions: a batch goes out
+// when its three events are there, and no tick comes between them.
+const tableAwait = 30_000
+
+// processingTimeout is after how long what is pending comes again: longer than
+// all attempts of a policy, and than what a message waits for its turn before
+// them, also on a machine that has much else to do. What is left of a batch would
+// wait for others, and does not come again while the table is played.
+func (c TableCase) processingTimeout() time.Duration {
+	switch {
+	case c.together():
+		return 10 * time.Minute
+	case c.serial() && c.Policy == "timeout":
+		return 8 * time.Second
+	case c.serial():
+		return 5 * time.Second
 	}
-	return 300
+	return 4 * time.Second
 }
 
 // path is where the events of the case go under one of its rules.
@@ -159,12 +200,9 @@ func TableResources(cases []TableCase) []fs.FS {
 	breakers, targets := "", ""
 	for _, c := range cases {
 		if component := c.Component(); root[component+".yaml"] == nil {
-			concurrency, timeout := 50, "1500ms"
+			concurrency := 50
 			if c.serial() {
-				concurrency, timeout = 1, "2500ms"
-			}
-			if c.together() {
-				timeout = "2500ms"
+				concurrency = 1
 			}
 			scopes := ""
 			if c.Policy == "breaker" {
@@ -172,7 +210,7 @@ func TableResources(cases []TableCase) []fs.FS {
 			}
 			root[component+".yaml"] = &fstest.MapFile{Data: []byte(fmt.Sprintf("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: %s\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata:\n"+
 				"  - {name: redisHost, value: \"localhost:6379\"}\n  - {name: concurrency, value: \"%d\"}\n"+
-				"  - {name: processingTimeout, value: %s}\n  - {name: redeliverInterval, value: \"200\"}\n%s", component, concurrency, timeout, scopes))}
+				"  - {name: processingTimeout, value: %s}\n  - {name: redeliverInterval, value: \"200\"}\n%s", component, concurrency, c.processingTimeout(), scopes))}
 			inbound := policies[c.row[inPolicy]].inbound
 			if c.Policy == "breaker" {
 				breakers += "      " + component + ": " + tableBreaker + "\n"
@@ -221,7 +259,7 @@ func (c TableCase) declared() string {
 		text += "  metadata: {rawPayload: \"true\"}\n"
 	}
 	if c.together() {
-		text += fmt.Sprintf("  bulkSubscribe: {enabled: true, maxAwaitDurationMs: %d}\n", c.await())
+		text += fmt.Sprintf("  bulkSubscribe: {enabled: true, maxMessagesCount: %d, maxAwaitDurationMs: %d}\n", len(c.events()), tableAwait)
 	}
 	return text
 }

@@ -32,7 +32,7 @@ func tableOf(p world.Protocol) []conformance.TableCase {
 }
 
 func tableConfig(cases []conformance.TableCase) world.Config {
-	return world.Config{Resources: conformance.TableResources(cases), Rounds: conformance.TableRounds}
+	return world.Config{Resources: conformance.TableResources(cases), Rounds: 1, Horizon: conformance.TableHorizon}
 }
 
 // golden is what real Dapr did, by case.

@@ -82,7 +82,7 @@ func (p *tablePlay) take(calls ...tableCall) (slow, released bool) {
 
 // linger is longer than the timeout of any policy: the caller gives up before.
 func linger(ctx context.Context) {
-	limit := time.NewTimer(2 * time.Second)
+	limit := time.NewTimer(5 * time.Second)
 	defer limit.Stop()
 	select {
 	case <-ctx.Done():
@@ -263,7 +263,7 @@ func (a *tableApp) subscribe(w http.ResponseWriter, _ *http.Request) {
 			s["metadata"] = map[string]string{"rawPayload": "true"}
 		}
 		if p.together() {
-			s["bulkSubscribe"] = map[string]any{"enabled": true, "maxAwaitDurationMs": p.await()}
+			s["bulkSubscribe"] = map[string]any{"enabled": true, "maxMessagesCount": len(p.events()), "maxAwaitDurationMs": tableAwait}
 		}
 		subscriptions = append(subscriptions, s)
 	}
@@ -290,7 +290,7 @@ func (a *tableApp) ListTopicSubscriptions(context.Context, *emptypb.Empty) (*run
 			s.Metadata = map[string]string{"rawPayload": "true"}
 		}
 		if p.together() {
-			s.BulkSubscribe = &runtime.BulkSubscribeConfig{Enabled: true, MaxAwaitDurationMs: int32(p.await())}
+			s.BulkSubscribe = &runtime.BulkSubscribeConfig{Enabled: true, MaxMessagesCount: int32(len(p.events())), MaxAwaitDurationMs: tableAwait}
 		}
 		out.Subscriptions = append(out.Subscriptions, s)
 	}

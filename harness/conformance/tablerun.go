@@ -23,18 +23,19 @@ type tableRun struct {
 	found map[string]string // by case: what became of its events
 }
 
-// TableRounds is [world.Config].Rounds for the table: an event that stays pending
-// is waited for until it has come again.
-const TableRounds = 1
+// TableHorizon is [world.Config].Horizon for the table: shorter than any
+// processingTimeout, so that nobody waits to learn that an event stays pending.
+// That it comes again is seen when it is handled in the end.
+const TableHorizon = 2500 * time.Millisecond
 
 // RunTable plays cases of one protocol in a world that was started with
-// [TableResources] and [TableRounds], and says for each case what its app saw and
+// [TableResources] and [TableHorizon], and says for each case what its app saw and
 // where its events ended.
 //
-// What waits for its app (a batch, an event whose time to live passes) is published
-// before the apps are attached. The rest is played in steps of cases that do not
-// come into each other's way. What stays pending is looked at, and then handled,
-// so that it does not come again in the midst of another case.
+// Events whose time to live passes are published before the apps are attached. The
+// rest is played in steps of cases that do not come into each other's way. What
+// stays pending is looked at, and then handled, so that it does not come again in
+// the midst of another case.
 func RunTable(ctx context.Context, w *world.World, cases []TableCase) (map[string]string, error) {
 	r := &tableRun{w: w, found: make(map[string]string)}
 	for _, c := range cases {
@@ -92,7 +93,7 @@ func (r *tableRun) plan() (early []*tablePlay, steps [][]*tablePlay) {
 	rest := make(map[string][]*tablePlay)
 	var apps []string
 	for _, p := range r.plays {
-		if p.together() || p.Lifetime == "overdue" {
+		if p.early() {
 			early = append(early, p)
 			continue
 		}
@@ -103,7 +104,7 @@ func (r *tableRun) plan() (early []*tablePlay, steps [][]*tablePlay) {
 	}
 	slices.Sort(apps)
 	for _, app := range apps {
-		slices.SortStableFunc(rest[app], func(a, b *tablePlay) int { return b.lasts() - a.lasts() })
+		slices.SortStableFunc(rest[app], func(a, b *tablePlay) int { return a.lasts() - b.lasts() })
 	}
 	for len(apps) > 0 {
 		var step []*tablePlay
@@ -119,15 +120,6 @@ func (r *tableRun) plan() (early []*tablePlay, steps [][]*tablePlay) {
 		steps = append(steps, step)
 	}
 	return early, steps
-}
-
-// lasts is larger for a case that takes longer: only the order depends on it.
-func (p *tablePlay) lasts() int {
-	n := slices.IndexFunc(policies, func(other struct{ name, inbound, says string }) bool { return other.name == p.Policy })
-	if r := p.reply(); !p.DeadLetter && (r.broken || r.code != 0 || r.status >= 300 || r.word != "" && r.word != "SUCCESS" && r.word != "DROP" || p.Answer == unasked) {
-		n += 10
-	}
-	return n
 }
 
 // attach starts the apps, and opens the streams.
@@ -216,7 +208,16 @@ func (p *tablePlay) data(id string) []byte {
 // end waits until the events of the cases have ended or are known to be pending,
 // says what became of them, and lets what is pending be handled.
 func (r *tableRun) end(ctx context.Context, plays []*tablePlay) error {
+	if err := sleep(ctx, 100*time.Millisecond); err != nil {
+		return err
+	}
 	pending, err := r.settle(ctx)
+	for err == nil && slices.ContainsFunc(plays, (*tablePlay).active) {
+		// Looking at Redis all the time would take from daprd what it needs.
+		if err = sleep(ctx, 50*time.Millisecond); err == nil && !slices.ContainsFunc(plays, (*tablePlay).active) {
+			pending, err = r.settle(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -227,11 +228,26 @@ func (r *tableRun) end(ctx context.Context, plays []*tablePlay) error {
 			return err
 		}
 		r.found[p.Name] = text
-		if len(pending[p.Topic()]) > 0 && len(p.calls) > 0 && p.Policy != "breaker" {
+		if len(pending[p.Topic()]) > 0 && len(p.calls) > 0 && p.Policy != "breaker" && !p.together() {
 			left = append(left, p)
 		}
 	}
 	return r.release(ctx, left)
+}
+
+// active reports whether the policy may still be at it. The horizon may pass
+// before it has ended.
+func (p *tablePlay) active() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	longest := 400 * time.Millisecond
+	switch p.Policy {
+	case "exponential":
+		longest = 1200 * time.Millisecond // and a wait may last 750 ms
+	case "timeout":
+		longest = 2500 * time.Millisecond
+	}
+	return len(p.calls) > 0 && time.Since(p.calls[len(p.calls)-1].at) < longest
 }
 
 // settle gives the events that are pending, by topic.
@@ -309,23 +325,18 @@ func (p *tablePlay) failing() map[string]bool {
 	return all
 }
 
-// between is the shortest time from the first call of a round to that of the
-// next: longer than all attempts of a policy, shorter than processingTimeout and
-// what a message waits for its turn or its batch.
-const between = 1400 * time.Millisecond
-
 // round are the calls with an event that came before the broker gave it out again.
-func (p *tablePlay) round(event string) (calls []tableCall, again bool) {
+func (p *tablePlay) round(event string) (calls []tableCall) {
 	for _, call := range p.calls {
 		if call.event != event {
 			continue
 		}
-		if len(calls) > 0 && call.at.Sub(calls[0].at) >= between {
-			return calls, true
+		if len(calls) > 0 && call.at.Sub(calls[0].at) >= p.processingTimeout()*3/4 {
+			break
 		}
 		calls = append(calls, call)
 	}
-	return calls, false
+	return calls
 }
 
 // observe says what became of a case.
@@ -337,7 +348,7 @@ func (r *tableRun) observe(ctx context.Context, p *tablePlay, pending []world.Pe
 	calls := make(map[string]int)
 	for i := range p.events() {
 		event := fmt.Sprintf("e%d", i+1)
-		round, again := p.round(event)
+		round := p.round(event)
 		calls[event] = len(round)
 		text := fmt.Sprintf("%s: not delivered", event)
 		if len(round) > 0 {
@@ -350,9 +361,6 @@ func (r *tableRun) observe(ctx context.Context, p *tablePlay, pending []world.Pe
 					shapes = append(shapes, call.shape)
 				}
 			}
-		}
-		if again {
-			text += ", and again"
 		}
 		lines = append(lines, text)
 	}
@@ -457,7 +465,11 @@ func (r *tableRun) answers(p *tablePlay, calls map[string]int) []string {
 	for i := range p.events() {
 		event := fmt.Sprintf("e%d", i+1)
 		if all := byEvent[event]; len(all) > 0 {
-			lines = append(lines, event+": "+strings.Join(all[:min(calls[event], len(all))], ", "))
+			all = all[:min(calls[event], len(all))]
+			if p.Protocol == ProtocolStream && p.Policy == "timeout" {
+				slices.Sort(all) // a proxy learns of an answer that did not come when the next attempt comes, or after it
+			}
+			lines = append(lines, event+": "+strings.Join(all, ", "))
 		}
 	}
 	for i, line := range merged(lines) {
