@@ -122,7 +122,7 @@ func (c TableCase) early() bool { return c.Lifetime == "overdue" && c.Answer == 
 
 // lasts is larger for a case that takes longer: only the order depends on it.
 func (c TableCase) lasts() int {
-	n := slices.IndexFunc(policies, func(other struct{ name, inbound, says string }) bool { return other.name == c.Policy })
+	n := c.row[inPolicy]
 	if r := c.reply(); !c.DeadLetter && (r.broken || r.code != 0 || r.status >= 300 || r.word != "" && r.word != "SUCCESS" && r.word != "DROP" || c.Answer == unasked) {
 		n += 10
 		switch {

@@ -241,10 +241,12 @@ func (p *tablePlay) active() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	longest := 400 * time.Millisecond
-	switch p.Policy {
-	case "exponential":
+	switch {
+	case p.reply().closes && !p.DeadLetter && len(p.calls) == 1:
+		longest = 3 * p.processingTimeout() // then it comes to the next stream
+	case p.Policy == "exponential":
 		longest = 1200 * time.Millisecond // and a wait may last 750 ms
-	case "timeout":
+	case p.Policy == "timeout":
 		longest = 2500 * time.Millisecond
 	}
 	return len(p.calls) > 0 && time.Since(p.calls[len(p.calls)-1].at) < longest
@@ -331,7 +333,7 @@ func (p *tablePlay) round(event string) (calls []tableCall) {
 		if call.event != event {
 			continue
 		}
-		if len(calls) > 0 && call.at.Sub(calls[0].at) >= p.processingTimeout()*3/4 {
+		if !p.reply().closes && len(calls) > 0 && call.at.Sub(calls[0].at) >= p.processingTimeout()*3/4 {
 			break
 		}
 		calls = append(calls, call)
