@@ -246,8 +246,8 @@ func (p *tablePlay) active() bool {
 		longest = 3 * p.processingTimeout() // then it comes to the next stream
 	case p.Policy == "exponential":
 		longest = 1200 * time.Millisecond // and a wait may last 750 ms
-	case p.Policy == "timeout":
-		longest = 2500 * time.Millisecond
+	case p.Policy == "timeout" && len(p.calls) > 0 && p.given[p.calls[len(p.calls)-1].event] == 1:
+		longest = 2500 * time.Millisecond // the first attempt, which gets no answer
 	}
 	return len(p.calls) > 0 && time.Since(p.calls[len(p.calls)-1].at) < longest
 }
@@ -341,12 +341,38 @@ func (p *tablePlay) round(event string) (calls []tableCall) {
 	return calls
 }
 
+// waits names the waits between attempts that are not as the policy wants them:
+// too short or, where time is virtual, too long.
+func (p *tablePlay) waits(round []tableCall, virtual bool) (wrong []string) {
+	if p.reply().closes {
+		return nil
+	}
+	for i := 1; i < len(round); i++ {
+		least, most := 100*time.Millisecond, 100*time.Millisecond
+		switch {
+		case p.Policy == "exponential" && i == 1: // 500 ms, changed by half of it at most
+			least, most = 250*time.Millisecond, 750*time.Millisecond
+		case p.Policy == "exponential": // maxInterval, likewise
+			least, most = 50*time.Millisecond, 150*time.Millisecond
+		case p.Policy == "timeout" && i == 1: // after the attempt that got no answer
+			least, most = 2100*time.Millisecond, 2100*time.Millisecond
+		}
+		waited := round[i].at.Sub(round[i-1].at)
+		// The fake gives each call that waits for something 50 ms to itself first.
+		const early, late = 20 * time.Millisecond, 600 * time.Millisecond
+		if waited < least-early || virtual && waited > most+late {
+			wrong = append(wrong, fmt.Sprintf("%s: attempt %d came %s after the one before: want %s to %s", round[i].event, i+1, waited, least, most))
+		}
+	}
+	return wrong
+}
+
 // observe says what became of a case.
 func (r *tableRun) observe(ctx context.Context, p *tablePlay, pending []world.PendingEvent) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.arrange()
-	var lines, shapes []string
+	var lines, shapes, waits []string
 	calls := make(map[string]int)
 	for i := range p.events() {
 		event := fmt.Sprintf("e%d", i+1)
@@ -365,8 +391,9 @@ func (r *tableRun) observe(ctx context.Context, p *tablePlay, pending []world.Pe
 			}
 		}
 		lines = append(lines, text)
+		waits = append(waits, p.waits(round, r.w.Name() == "fake")...)
 	}
-	lines = merged(lines)
+	lines = append(merged(lines), waits...)
 	lines = append(lines, r.answers(p, calls)...)
 	ends, err := r.ends(ctx, p, pending)
 	if err != nil {
