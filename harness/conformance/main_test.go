@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"flag"
+	"fmt"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -19,4 +20,20 @@ func TestMain(m *testing.M) {
 		_ = flag.Set("test.parallel", worldsAtOnce) // it is known, and is a number
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// inWorlds deals the cases out to worlds that run side by side: within one a case
+// waits until all of the world is settled.
+func inWorlds[C any](t *testing.T, worlds int, cases []C, play func(t *testing.T, cases []C)) {
+	t.Helper()
+	dealt := make([][]C, worlds)
+	for i, c := range cases {
+		dealt[i%worlds] = append(dealt[i%worlds], c)
+	}
+	for i, some := range dealt {
+		t.Run(fmt.Sprintf("world %d", i+1), func(t *testing.T) {
+			t.Parallel()
+			play(t, some)
+		})
+	}
 }

@@ -39,5 +39,5 @@ func TestPublishOnTheFake(t *testing.T) {
 	w := fakes.Start(t, world.Config{Resources: conformance.PublishResources()})
 	got, err := conformance.Publish(t.Context(), w, conformance.Publishes())
 	require.NoError(t, err)
-	require.Equal(t, goldenPublishes(t), got.Lines())
+	require.Equal(t, goldenPublishes(), got.Lines())
 }

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	_ "embed" // of testdata
 	"flag"
 	"fmt"
 	"maps"
@@ -24,6 +25,9 @@ var update = flag.Bool("update", false, "write testdata/table.golden from what r
 
 const tableFile = "testdata/table.golden"
 
+//go:embed testdata/table.golden
+var tableGolden string
+
 var tableProtocols = []world.Protocol{world.ProtocolHTTP, world.ProtocolGRPC, conformance.ProtocolStream}
 
 // tableOf are the cases of one protocol.
@@ -36,12 +40,9 @@ func tableConfig(cases []conformance.TableCase) world.Config {
 }
 
 // golden is what real Dapr did, by case.
-func golden(t *testing.T) map[string]string {
-	t.Helper()
-	data, err := os.ReadFile(tableFile)
-	require.NoError(t, err)
+func golden() map[string]string {
 	all := make(map[string]string)
-	for _, block := range strings.Split(string(data), "\n\n") {
+	for _, block := range strings.Split(tableGolden, "\n\n") {
 		name, text, ok := strings.Cut(strings.Trim(block, "\n"), "\n")
 		if ok && !strings.HasPrefix(name, "#") {
 			all[name] = text
@@ -53,7 +54,7 @@ func golden(t *testing.T) map[string]string {
 // compareTable holds what a world did against the golden file, case by case.
 func compareTable(t *testing.T, cases []conformance.TableCase, got map[string]string) {
 	t.Helper()
-	want := golden(t)
+	want := golden()
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			if diff := cmp.Diff(want[c.Name], got[c.Name]); diff != "" {
@@ -74,7 +75,7 @@ func TestTableHasEnoughCasesOfTheirOwn(t *testing.T) {
 		require.NotEmpty(t, c.Explanation, c.Name)
 		require.NotEmpty(t, c.Source, c.Name)
 	}
-	for name := range golden(t) {
+	for name := range golden() {
 		require.True(t, seen[name], "the golden file has a case that the table has not: %s", name)
 	}
 }
@@ -127,6 +128,5 @@ func writeGolden(t *testing.T, found map[string]string) {
 	for _, c := range conformance.Table() {
 		fmt.Fprintf(&b, "\n%s\n%s\n", c.Name, found[c.Name])
 	}
-	require.NoError(t, os.MkdirAll("testdata", 0o755))
 	require.NoError(t, os.WriteFile(tableFile, []byte(b.String()), 0o600))
 }
