@@ -15,7 +15,7 @@ RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env C
 TESTFLAGS ?= -shuffle=on -timeout=30m $(RACE)
 FUZZTIME ?= 5m
 
-.PHONY: help demo test short corpus contained images lint fmt tidy fuzz bench golden
+.PHONY: help demo test short corpus mutants contained images lint fmt tidy fuzz bench golden
 
 help: ## this list
 	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
@@ -55,6 +55,9 @@ short: ## the tests that need no container engine
 corpus: ## what takes too long under the race detector, on the public schemas of EVENTPROOF_CORPUS
 	@$(GO) test -count=1 ./contract/compat
 	@$(GO) test -count=1 -v -run '^TestWebhooks$$' ./contract/gate | grep -v '^===\|^---'
+
+mutants: ## change one condition of the fake after another: some case must notice each (5 minutes)
+	@$(GO) test -v -tags mutants -count=1 -timeout=60m -run '^TestMutants' ./harness/conformance
 
 # The long plays wait for Dapr's clocks and add nothing here: make test runs them.
 contained: ## the harness's tests with the test process itself in a container beside the engine (Docker on Linux)

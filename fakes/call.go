@@ -115,7 +115,8 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 	}()
 	select {
 	case o := <-answers:
-		if ctx.Err() == nil || i.ctx.Err() != nil {
+		// Not any error: the goroutine that answered may have cancelled it by now.
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || i.ctx.Err() != nil {
 			return o
 		}
 	case <-ctx.Done():

@@ -23,15 +23,17 @@ func TestBreakersOnTheFake(t *testing.T) {
 }
 
 func TestBreakersOnRealDapr(t *testing.T) {
-	cases := conformance.Breakers()
-	w := harness.Start(t, world.Config{Resources: conformance.BreakerResources(cases), Rounds: conformance.BreakerRounds})
-	for _, c := range cases {
-		t.Run(c.Name, func(t *testing.T) {
-			got, err := conformance.PlayBreaker(t.Context(), w, c)
-			require.NoError(t, err)
-			require.Equal(t, c.Want, got, "%s (%s)", c.Explanation, c.Source)
-		})
-	}
+	t.Parallel()
+	inWorlds(t, 3, conformance.Breakers(), func(t *testing.T, cases []conformance.BreakerCase) {
+		w := harness.Start(t, world.Config{Resources: conformance.BreakerResources(cases), Rounds: conformance.BreakerRounds})
+		for _, c := range cases {
+			t.Run(c.Name, func(t *testing.T) {
+				got, err := conformance.PlayBreaker(t.Context(), w, c)
+				require.NoError(t, err)
+				require.Equal(t, c.Want, got, "%s (%s)", c.Explanation, c.Source)
+			})
+		}
+	})
 }
 
 // breakerOnTheFake plays a case in a bubble where that is possible, and looks

@@ -466,18 +466,8 @@ func (a *bulkApp) became(entries []journal.Entry, id string) string {
 
 // serveBulkGRPC is an app that answers Dapr's own interfaces, bulk deliveries too.
 func serveBulkGRPC(a *bulkApp) world.Endpoint {
-	listener := world.Listen()
-	server := grpc.NewServer()
-	runtime.RegisterAppCallbackServer(server, a)
-	runtime.RegisterAppCallbackAlphaServer(server, a)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener)
-	}()
-	return world.GRPC(listener).OnStop(func(context.Context) error {
-		server.Stop()
-		<-done
-		return nil
+	return serve(func(server *grpc.Server) {
+		runtime.RegisterAppCallbackServer(server, a)
+		runtime.RegisterAppCallbackAlphaServer(server, a)
 	})
 }

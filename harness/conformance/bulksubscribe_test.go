@@ -13,26 +13,29 @@ import (
 )
 
 func TestBulkSubscribeOnTheFake(t *testing.T) {
-	eachBulk(t, func(t *testing.T, c conformance.BulkCase, p world.Protocol) {
+	eachBulk(t, conformance.Bulks(), func(t *testing.T, c conformance.BulkCase, p world.Protocol) {
 		got, _ := bulkOnTheFake(t, c, p)
 		require.Equal(t, c.Want, got, "%s (%s)", c.Explanation, c.Source)
 	})
 }
 
 func TestBulkSubscribeOnRealDapr(t *testing.T) {
-	w := harness.Start(t, world.Config{Resources: conformance.BulkResources()})
-	eachBulk(t, func(t *testing.T, c conformance.BulkCase, p world.Protocol) {
-		got, shape, err := conformance.PlayBulk(t.Context(), w, c, p)
-		require.NoError(t, err)
-		require.Equal(t, c.Want, got, "%s (%s)", c.Explanation, c.Source)
-		_, simulated := bulkOnTheFake(t, c, p)
-		require.Equal(t, shape, simulated, "what the app is given")
+	t.Parallel()
+	inWorlds(t, 3, conformance.Bulks(), func(t *testing.T, cases []conformance.BulkCase) {
+		w := harness.Start(t, world.Config{Resources: conformance.BulkResources()})
+		eachBulk(t, cases, func(t *testing.T, c conformance.BulkCase, p world.Protocol) {
+			got, shape, err := conformance.PlayBulk(t.Context(), w, c, p)
+			require.NoError(t, err)
+			require.Equal(t, c.Want, got, "%s (%s)", c.Explanation, c.Source)
+			_, simulated := bulkOnTheFake(t, c, p)
+			require.Equal(t, shape, simulated, "what the app is given")
+		})
 	})
 }
 
-func eachBulk(t *testing.T, test func(*testing.T, conformance.BulkCase, world.Protocol)) {
+func eachBulk(t *testing.T, cases []conformance.BulkCase, test func(*testing.T, conformance.BulkCase, world.Protocol)) {
 	t.Helper()
-	for _, c := range conformance.Bulks() {
+	for _, c := range cases {
 		for _, p := range []world.Protocol{world.ProtocolHTTP, world.ProtocolGRPC} {
 			if c.Protocol == "" || c.Protocol == p {
 				t.Run(string(p)+"."+c.Name, func(t *testing.T) { test(t, c, p) })

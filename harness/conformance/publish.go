@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"testing/fstest"
 
 	runtime "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc/status"
@@ -64,8 +66,22 @@ func Publishes() []PublishCase {
 			Data: `{"id":"cloudevent-trace","source":"s","type":"t","specversion":"1.0","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":"x"}`},
 		{Name: "cloudevent-invalid", ContentType: "application/cloudevents+json", Data: `{"id":`, Explanation: "a CloudEvent that is not JSON is refused"},
 		{Name: "raw-bad", ContentType: "application/json", Data: `{}`, Metadata: map[string]string{"rawPayload": "maybe"}, Explanation: "rawPayload must be a truth value"},
+		{Name: "scoped-open", Component: Scoped, ContentType: "application/json", Data: `{}`, Explanation: "an app publishes to the topics of its scope"},
+		{Name: "scoped-closed", Component: Scoped, ContentType: "application/json", Data: `{}`, Explanation: "a topic that is not in the app's scope is refused"},
+		{Name: "scoped-elsewhere", Component: Scoped, ContentType: "application/json", Data: `{}`, Explanation: "a topic that is not among allowedTopics is refused"},
 		{Name: "unknown-pubsub", Component: "nowhere", ContentType: "application/json", Data: `{}`, Explanation: "a pubsub that is not defined is refused"},
 	}
+}
+
+// Scoped is a component that lets [Publisher] publish to one topic.
+const Scoped = "scoped"
+
+// PublishResources are [Resources] with a component more: [Scoped].
+func PublishResources() []fs.FS {
+	return append(Resources(), fstest.MapFS{"scoped.yaml": {Data: []byte("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: " + Scoped +
+		"\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata:\n  - {name: redisHost, value: \"localhost:6379\"}\n" +
+		"  - {name: publishingScopes, value: \"" + Publisher + "=publish.scoped-open,publish.scoped-elsewhere\"}\n" +
+		"  - {name: allowedTopics, value: \"publish.scoped-open,publish.scoped-closed\"}\n")}})
 }
 
 func (c PublishCase) topic() string {
@@ -103,11 +119,13 @@ func (r *Received) Lines() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var lines []string
-	for _, key := range slices.Sorted(maps.Keys(r.got)) {
-		for _, text := range r.got[key] {
-			lines = append(lines, key+": "+text)
+	for key, texts := range r.got {
+		for _, text := range texts {
+			// The text of a protobuf message has one space or two, as its program has it.
+			lines = append(lines, key+": "+strings.Join(strings.Fields(text), " "))
 		}
 	}
+	slices.Sort(lines)
 	return lines
 }
 

@@ -131,9 +131,14 @@ func grpcApp(cases []Case) world.Endpoint { return serveGRPC(callback{cases: cas
 
 // serveGRPC is an app that answers Dapr's own interface.
 func serveGRPC(app runtime.AppCallbackServer) world.Endpoint {
+	return serve(func(server *grpc.Server) { runtime.RegisterAppCallbackServer(server, app) })
+}
+
+// serve is an app with what register adds to its server.
+func serve(register func(*grpc.Server)) world.Endpoint {
 	listener := world.Listen()
 	server := grpc.NewServer()
-	runtime.RegisterAppCallbackServer(server, app)
+	register(server)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

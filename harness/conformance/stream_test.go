@@ -41,6 +41,7 @@ func TestTheFakeDoesOnStreamsWhatWasObserved(t *testing.T) {
 }
 
 func TestBothWorldsDoTheSameOnStreams(t *testing.T) {
+	t.Parallel()
 	cases := conformance.Streamed()
 	w := harness.Start(t, world.Config{Resources: conformance.StreamResources()})
 	require.NoError(t, conformance.RunStreams(t.Context(), w, cases))

@@ -379,8 +379,10 @@ func TestStreamPlaysOnTheFake(t *testing.T) {
 }
 
 func TestStreamPlaysOnRealDapr(t *testing.T) {
+	t.Parallel()
 	for _, p := range streamPlays() {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			require.Equal(t, p.want, p.in(t, harness.Start(t, p.start())), p.reason)
 		})
 	}
