@@ -16,7 +16,7 @@ import (
 	"github.com/eventproof/eventproof/harness/conformance"
 )
 
-var update = flag.Bool("update", false, "write down what real Dapr answers")
+var update = flag.Bool("update", false, "write the golden files anew, from what real Dapr does")
 
 const answersFile = "testdata/invoke.txt"
 

@@ -2,7 +2,6 @@ package conformance_test
 
 import (
 	_ "embed" // of testdata
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -21,7 +20,6 @@ import (
 	"github.com/eventproof/eventproof/harness/conformance"
 )
 
-var update = flag.Bool("update", false, "write testdata/table.golden from what real Dapr does")
 
 const tableFile = "testdata/table.golden"
 
