@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,17 +100,19 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 	if timeout <= 0 {
 		return call(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel() // not when the call returns: its answer would look like one that is too late
 	answers := make(chan outcome, 1)
 	i.calls.Add(1)
 	go func() {
 		defer i.calls.Done()
-		defer cancel()
 		answers <- call(ctx)
 	}()
 	select {
 	case o := <-answers:
-		if ctx.Err() == nil || i.ctx.Err() != nil {
+		// Not by ctx: at that instant gRPC's own timers may be first.
+		if time.Now().Before(deadline) || i.ctx.Err() != nil {
 			return o
 		}
 	case <-ctx.Done():
@@ -175,7 +178,7 @@ func (i *incarnation) callHTTP(ctx context.Context, d *delivery, with map[string
 	}
 	for name, value := range with {
 		if !strings.EqualFold(name, "Content-Length") {
-			r.Header.Set(name, value)
+			r.Header.Set(name, textproto.TrimString(value)) // as net/http writes it
 		}
 	}
 	r.Header.Set("Content-Type", "application/cloudevents+json")

@@ -51,11 +51,14 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 	}
 	if source == "" {
 		source = app
+		if overridden(metadata, "source") {
+			source = "Dapr" // an empty one is not the app's: its envelope has another default
+		}
 	}
 	if kind == "" {
 		kind = "com.dapr.event.sent"
 	}
-	if trace == "" {
+	if trace == "" && !overridden(metadata, "traceid") {
 		trace = noTrace
 	}
 	if contentType == "" {
@@ -142,6 +145,16 @@ func expired(event map[string]any) bool {
 // override is cloudevent.<attribute>, whose case does not matter.
 func override(metadata map[string]string, attribute string) string {
 	return property(metadata, "cloudevent."+attribute)
+}
+
+// overridden reports whether the metadata has the attribute, be it empty.
+func overridden(metadata map[string]string, attribute string) bool {
+	for key := range metadata {
+		if strings.EqualFold(key, "cloudevent."+attribute) {
+			return true
+		}
+	}
+	return false
 }
 
 // timeToLive reads ttl or ttlInSeconds: a Go duration or whole seconds. What

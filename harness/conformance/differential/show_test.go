@@ -1,0 +1,13 @@
+package differential
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestShow(t *testing.T) {
+	if *seedFlag == 0 {
+		t.Skip()
+	}
+	fmt.Println(Generate(*seedFlag))
+}
