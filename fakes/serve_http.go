@@ -49,12 +49,14 @@ func (s *sidecar) servePublish(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
-	var in []struct {
+	// Named as in daprd: errors of decoding tell the name.
+	type bulkPublishMessageEntry struct {
 		EntryID     string            `json:"entryId"`
 		Event       any               `json:"event"`
 		ContentType string            `json:"contentType"`
 		Metadata    map[string]string `json:"metadata"`
 	}
+	var in []bulkPublishMessageEntry
 	pubsub, topic := named(r)
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&in); err != nil {
 		writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_UNMARSHAL_EVENTS", "when unmarshaling the request", err))

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -132,7 +133,7 @@ func call(ctx context.Context, s world.Sidecar, path string, with map[string]str
 	if p, ok := s.(portless); ok {
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 		if contentType != "" {
-			r.Header.Set("Content-Type", contentType)
+			r.Header.Set("Content-Type", textproto.TrimString(contentType)) // as net/http writes it
 		}
 		w := httptest.NewRecorder()
 		p.HTTPHandler().ServeHTTP(w, r)

@@ -4,18 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // session plays scenarios on both worlds until its time is over.
 type session struct {
-	t     *testing.T
-	real  bool // else the fake plays both parts
-	first uint64
-	until time.Time
-	most  int // findings, after which it ends
+	t        *testing.T
+	real     bool // else the fake plays both parts
+	first    uint64
+	until    time.Time
+	most     int           // findings, after which it ends
+	size     int           // scenarios that are played at a time, in several worlds
+	patience time.Duration // with the shrinking of one finding
 
+	mu                 sync.Mutex
 	began              time.Time
 	worlds, played     int
 	events, deliveries int
@@ -36,43 +40,51 @@ func (s *session) both(t *testing.T, st *Stage) (mine, theirs []*record) {
 	return mine, onRealDapr(t, st, late)
 }
 
-// differences are those of each scenario. ok is false where the world itself
-// failed.
-func (s *session) differences(name string, scenarios []Scenario) (all [][]Difference, ok bool) {
+// differences are those of each scenario; nil where a world itself failed. Each
+// world plays some of them, and several worlds run at a time: they mostly wait.
+func (s *session) differences(name string, scenarios []Scenario) (all [][]Difference) {
 	all = make([][]Difference, len(scenarios))
-	ok = s.t.Run(name, func(t *testing.T) {
-		st := NewStage(scenarios)
-		mine, theirs := s.both(t, st)
-		for i, a := range st.Acts {
-			all[i] = a.compare(mine[i], theirs[i])
-			s.events += len(a.Events)
-			for _, list := range theirs[i].deliveries {
-				s.deliveries += len(list)
-			}
+	ok := s.t.Run(name, func(t *testing.T) {
+		for from := 0; from < len(scenarios); from += perWorld {
+			some := scenarios[from:min(from+perWorld, len(scenarios))]
+			t.Run(fmt.Sprint(from), func(t *testing.T) {
+				t.Parallel()
+				st := NewStage(some)
+				mine, theirs := s.both(t, st)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				for i, a := range st.Acts {
+					all[from+i] = a.compare(mine[i], theirs[i])
+					s.events += len(a.Events)
+					for _, list := range theirs[i].deliveries {
+						s.deliveries += len(list)
+					}
+				}
+				s.worlds++
+				s.played += len(some)
+			})
 		}
-		s.worlds++
-		s.played += len(scenarios)
 	})
-	return all, ok
+	if !ok {
+		return nil
+	}
+	return all
 }
 
-// run plays world after world. It ends at its time, or with its last finding.
+// run plays worlds after worlds. It ends at its time, or with its last finding.
 func (s *session) run() {
 	s.t.Helper()
 	s.began = time.Now()
-	for seed := s.first; len(s.findings) < s.most; seed += perWorld {
-		scenarios := drawnFrom(seed, perWorld)
-		all, ok := s.differences(fmt.Sprintf("seeds %d to %d", seed, seed+perWorld-1), scenarios)
-		if !ok {
-			break
-		}
+	for seed := s.first; len(s.findings) < s.most; seed += uint64(s.size) {
+		scenarios := drawnFrom(seed, s.size)
+		all := s.differences(fmt.Sprintf("seeds %d to %d", seed, seed+uint64(s.size)-1), scenarios)
 		for i, found := range all {
 			if len(found) > 0 && len(s.findings) < s.most {
 				s.found(scenarios[i], found)
 			}
 		}
 		s.t.Logf("%s", s.tally())
-		if time.Now().After(s.until) {
+		if all == nil || time.Now().After(s.until) {
 			break
 		}
 	}
@@ -93,28 +105,23 @@ func (s *session) tally() string {
 // found confirms a difference, shrinks its scenario and reports it.
 func (s *session) found(scenario Scenario, before []Difference) {
 	name := fmt.Sprintf("seed %d", scenario.Seed)
-	again, ok := s.differences(name+" again", slices.Repeat([]Scenario{scenario}, 3))
-	if !ok || count(again) < 2 {
+	again := s.differences(name+" again", slices.Repeat([]Scenario{scenario}, 3))
+	if count(again) < 2 {
 		s.unstable = append(s.unstable, fmt.Sprintf("%s, %d of 3 times\n%s", name, count(again), texts(before)))
 		return
 	}
 	last := again[slices.IndexFunc(again, func(d []Difference) bool { return len(d) > 0 })]
-	step := 0
-	small := Shrink(scenario, 12, func(candidates []Scenario) []bool {
-		differs := make([]bool, len(candidates))
+	step, until := 0, time.Now().Add(s.patience)
+	small := Shrink(scenario, func(candidates []Scenario) []bool {
 		step++
-		for from := 0; from < len(candidates); from += perWorld {
-			to := min(from+perWorld, len(candidates))
-			all, ok := s.differences(fmt.Sprintf("%s smaller %d.%d", name, step, from), candidates[from:to])
-			if !ok {
-				return differs
-			}
-			for i, d := range all {
-				differs[from+i] = len(d) > 0
-			}
-			if i := slices.Index(differs, true); i >= 0 {
-				last = all[i-from]
-				break
+		differs := make([]bool, len(candidates))
+		if time.Now().After(until) {
+			return differs
+		}
+		for i, d := range s.differences(fmt.Sprintf("%s smaller %d", name, step), candidates) {
+			differs[i] = len(d) > 0
+			if differs[i] && !slices.Contains(differs[:i], true) {
+				last = d
 			}
 		}
 		return differs

@@ -9,19 +9,18 @@ import (
 
 // Shrink makes a scenario smaller as long as it differs. Of each step all ways to
 // leave something out are tried at a time; differs says which of them still differ.
-func Shrink(s Scenario, steps int, differs func([]Scenario) []bool) Scenario {
-	for range steps {
+func Shrink(s Scenario, differs func([]Scenario) []bool) Scenario {
+	for {
 		candidates := smaller(s)
 		if len(candidates) == 0 {
-			break
+			return s
 		}
 		i := slices.Index(differs(candidates), true)
 		if i < 0 {
-			break
+			return s
 		}
 		s = candidates[i]
 	}
-	return s
 }
 
 // smaller are the scenarios that lack something of this one, the smallest first.
