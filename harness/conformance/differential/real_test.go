@@ -13,13 +13,14 @@ import (
 var (
 	seedFlag     = flag.Uint64("seed", 0, "the scenario that TestSeed plays, or the first one of TestBothWorldsAgree")
 	durationFlag = flag.Duration("duration", 0, "for how long TestBothWorldsAgree draws new scenarios, with seeds from the clock; also EVENTPROOF_DURATION")
+	patienceFlag = flag.Duration("patience", time.Minute, "for how long a finding is shrunk")
 	findingsFlag = flag.Int("findings", 3, "after how many findings TestBothWorldsAgree ends")
 )
 
 // TestBothWorldsAgree plays one world of fixed seeds, or, with -duration, new
 // ones until that time is over.
 func TestBothWorldsAgree(t *testing.T) {
-	s := &session{t: t, real: true, first: 1, until: time.Now(), most: *findingsFlag, size: perWorld, patience: 45 * time.Second}
+	s := &session{t: t, real: true, first: 1, until: time.Now(), most: *findingsFlag, size: perWorld / 2, patience: *patienceFlag}
 	duration := *durationFlag
 	if text := os.Getenv("EVENTPROOF_DURATION"); duration == 0 && text != "" {
 		var err error

@@ -26,6 +26,9 @@ type session struct {
 	findings, unstable []string
 }
 
+// confirmed is what a finding begins with.
+const confirmed = "the fake and daprd differ"
+
 // perWorld is how many scenarios one start of daprd serves.
 const perWorld = 24
 
@@ -110,6 +113,7 @@ func (s *session) found(scenario Scenario, before []Difference) {
 		s.unstable = append(s.unstable, fmt.Sprintf("%s, %d of 3 times\n%s", name, count(again), texts(before)))
 		return
 	}
+	fmt.Printf("%s: %s\n", name, confirmed)
 	last := again[slices.IndexFunc(again, func(d []Difference) bool { return len(d) > 0 })]
 	step, until := 0, time.Now().Add(s.patience)
 	small := Shrink(scenario, func(candidates []Scenario) []bool {
@@ -126,7 +130,7 @@ func (s *session) found(scenario Scenario, before []Difference) {
 		}
 		return differs
 	})
-	s.findings = append(s.findings, fmt.Sprintf("the fake and daprd differ\n%s\nscenario (shrunk from %d events to %d):\n%s\nreproduce: EVENTPROOF_REAL=required go test -count=1 -run '^TestSeed$' ./harness/conformance/differential -seed %d",
+	s.findings = append(s.findings, fmt.Sprintf(confirmed+"\n%s\nscenario (shrunk from %d events to %d):\n%s\nreproduce: EVENTPROOF_REAL=required go test -count=1 -run '^TestSeed$' ./harness/conformance/differential -seed %d",
 		texts(last), len(scenario.Events), len(small.Events), small, scenario.Seed))
 }
 
