@@ -130,8 +130,10 @@ func (s *session) found(scenario Scenario, before []Difference) {
 		}
 		return differs
 	})
-	s.findings = append(s.findings, fmt.Sprintf(confirmed+"\n%s\nscenario (shrunk from %d events to %d):\n%s\nreproduce: EVENTPROOF_REAL=required go test -count=1 -run '^TestSeed$' ./harness/conformance/differential -seed %d",
-		texts(last), len(scenario.Events), len(small.Events), small, scenario.Seed))
+	finding := fmt.Sprintf(confirmed+"\n%s\nscenario (shrunk from %d events to %d):\n%s\nreproduce: EVENTPROOF_REAL=required go test -count=1 -run '^TestSeed$' ./harness/conformance/differential -seed %d",
+		texts(last), len(scenario.Events), len(small.Events), small, scenario.Seed)
+	s.findings = append(s.findings, finding)
+	fmt.Println(finding) // now: the run may go on for long
 }
 
 func count(all [][]Difference) (n int) {
