@@ -1,9 +1,6 @@
 package fakes
 
-import (
-	"maps"
-	"strconv"
-)
+import "maps"
 
 // publishBulk publishes the entries of one bulk call. Everything is looked at
 // before anything is published, as in daprd.
@@ -29,11 +26,17 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 			maps.Copy(with, metadata)
 			maps.Copy(with, e.metadata)
 		}
-		delete(with, "rawPayload")
-		if raw {
-			with["rawPayload"] = strconv.FormatBool(raw)
+		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause, raw: raw})
+		if protocol == "grpc" { // its API looks at one entry after the other
+			if err := s.wire(&calls[len(calls)-1]); err != nil {
+				return err
+			}
 		}
-		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause})
+	}
+	for i := range calls {
+		if err := s.wire(&calls[i]); err != nil {
+			return err
+		}
 	}
 	if err := s.passBulk(pubsub, topic, calls); err != nil {
 		return err
@@ -44,6 +47,22 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 			return err
 		}
 	}
+	return nil
+}
+
+// wire makes of an entry what goes to the broker, once.
+func (s *sidecar) wire(call *publishCall) *publishError {
+	if call.wired {
+		return nil
+	}
+	if !call.raw {
+		data, err := s.world.envelope(s.app.id, call.pubsub, call.topic, call.contentType, call.data, call.metadata)
+		if err != nil {
+			return s.world.publishFailed(s.app, *call, noCloudEvent(call.pubsub, s.app.id, err))
+		}
+		call.data = data
+	}
+	call.wired = true
 	return nil
 }
 

@@ -92,4 +92,42 @@ func TestABulkPublishThatCannotBeDecoded(t *testing.T) {
 		"/v1.0-alpha1/publish/bulk/pubsub/orders", strings.NewReader(`[{"entryId":"1","contentType":"application/json","event":{"n":1e400}}]`)))
 	require.Equal(t, http.StatusBadRequest, answer.Code)
 	require.Contains(t, answer.Body.String(), "cannot unmarshal number 1e400 into Go struct field bulkPublishMessageEntry.event of type float64")
+	require.Contains(t, answer.Body.String(), `"metadata":{"appID":"publisher"}`)
+}
+
+// daprd looks at all entries before it publishes one.
+//
+// Source: dapr v1.16.0 pkg/api/grpc/grpc.go BulkPublishEventAlpha1.
+func TestABulkPublishIsRefusedAsAWhole(t *testing.T) {
+	w := fakes.Start(t, world.Config{})
+	s, err := w.Sidecar(t.Context(), "publisher")
+	require.NoError(t, err)
+	_, err = s.Client().GrpcClient().BulkPublishEventAlpha1(t.Context(), &runtime.BulkPublishRequest{PubsubName: world.DefaultPubSub, Topic: "orders", Entries: []*runtime.BulkPublishRequestEntry{
+		{EntryId: "1", ContentType: "application/json", Event: []byte(`{}`)}, {EntryId: "2", ContentType: "application/cloudevents+json", Event: []byte(`{"id":`)}}})
+	require.ErrorContains(t, err, "cannot create cloudevent")
+	data, err := w.Topic(t.Context(), world.DefaultPubSub, "orders")
+	require.NoError(t, err)
+	require.Empty(t, data)
+}
+
+// Of a raw bulk publish, too, an entry has the request's metadata only where it
+// has some of its own; and its own rawPayload is only a header.
+//
+// Source: dapr v1.16.0 pkg/api/grpc/grpc.go BulkPublishEventAlpha1.
+func TestMetadataOfARawBulkPublish(t *testing.T) {
+	w := fakes.Start(t, world.Config{})
+	app := &inbox{subscriptions: []subscription{{PubSub: world.DefaultPubSub, Topic: "orders", Route: "/orders", Metadata: map[string]string{"rawPayload": "true"}}}}
+	var got []string
+	app.answer = func(_ http.ResponseWriter, r *http.Request, _ contract.Event) {
+		got = append(got, r.Header.Get("rawPayload"))
+	}
+	w.Attach("worker", app.start)
+	s, err := w.Sidecar(t.Context(), "publisher")
+	require.NoError(t, err)
+	_, err = s.Client().GrpcClient().BulkPublishEventAlpha1(t.Context(), &runtime.BulkPublishRequest{PubsubName: world.DefaultPubSub, Topic: "orders", Metadata: map[string]string{"rawPayload": "1"},
+		Entries: []*runtime.BulkPublishRequestEntry{{EntryId: "1", Event: []byte("a")}, {EntryId: "2", Event: []byte("b"), Metadata: map[string]string{"key": "value"}},
+			{EntryId: "3", Event: []byte("c"), Metadata: map[string]string{"rawPayload": "maybe"}}}})
+	require.NoError(t, err)
+	settle(t, w)
+	require.Equal(t, []string{"", "1", "maybe"}, got)
 }

@@ -15,6 +15,9 @@ type publishCall struct {
 	protocol                   string
 	cause                      int  // the delivery in whose course it is made; 0: not known
 	passed                     bool // the outbound policy let it pass already, as an entry of a bulk call
+	// wired: an entry of a bulk call, looked at before; data is as it goes to the
+	// broker, and raw is what the request, not the entry, says of it.
+	wired, raw bool
 }
 
 // check refuses what daprd refuses before it looks at the data.
@@ -59,15 +62,16 @@ func (w *backend) depthUnder(seq int) int {
 // the broker.
 func (w *backend) publish(a *app, p publishCall) *publishError {
 	failed := func(err *publishError) *publishError { return w.publishFailed(a, p, err) }
-	if err := w.check(a, p); err != nil {
-		return failed(err)
-	}
-	raw, _ := rawPayload(p.metadata)
-	data := p.data
-	if !raw {
-		var err error
-		if data, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
-			return failed(noCloudEvent(p.pubsub, a.id, err))
+	raw, data := p.raw, p.data
+	if !p.wired {
+		if err := w.check(a, p); err != nil {
+			return failed(err)
+		}
+		if raw, _ = rawPayload(p.metadata); !raw {
+			var err error
+			if data, err = w.envelope(a.id, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
+				return failed(noCloudEvent(p.pubsub, a.id, err))
+			}
 		}
 	}
 	if !a.mayPublish(p.pubsub, p.topic) {
