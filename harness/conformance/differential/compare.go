@@ -161,7 +161,8 @@ func (a *Act) journal(name string, entries []entry) *journal.Journal {
 
 // nameless reports whether the worlds give the entry's event different names:
 // payloads without an envelope have one only where something in them looks like
-// an id.
+// an id. An entry of a bulk delivery that no rule matches is given to the app's
+// root, which no proxy takes for a delivery.
 func (a *Act) nameless(e entry) bool {
 	if a.hasNoName(nameIn(e.Event.ID, nil)) {
 		return true
@@ -169,7 +170,8 @@ func (a *Act) nameless(e entry) bool {
 	topic, _ := a.topicOf(e.Topic)
 	for _, app := range a.Apps {
 		for _, sub := range app.Subscriptions {
-			if sub.RawPayload != "" && sub.Topic == topic && (e.Kind == journal.Delivered || e.Kind == journal.Answered) {
+			odd := sub.RawPayload != "" || sub.Bulk && !slices.ContainsFunc(sub.Rules, func(r Rule) bool { return r.Match == "" })
+			if odd && sub.Topic == topic && (e.Kind == journal.Delivered || e.Kind == journal.Answered) {
 				return true
 			}
 		}
