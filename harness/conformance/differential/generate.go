@@ -54,7 +54,7 @@ func (s *Scenario) settle() {
 	for i := range s.Apps {
 		for j := range s.Apps[i].Subscriptions {
 			sub := &s.Apps[i].Subscriptions[j]
-			sub.Bulk = sub.Bulk && !(s.together(*sub) && s.undecodable(sub.Component))
+			sub.Bulk = sub.Bulk && (!s.together(*sub) || !s.undecodable(sub.Component))
 		}
 	}
 }

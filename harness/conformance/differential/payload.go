@@ -58,7 +58,7 @@ var metadata = [][2]string{
 	{"partitionKey", "k1"}, {"Key", "Value"}, {"x-y_z.w", "1"}, {"cloudevent.source", "me"}, {"cloudevent.type", "order.placed"}, {"CloudEvent.Type", "order.placed"}, {"CLOUDEVENT.SOURCE", "me"},
 	{"cloudevent.time", "2020-01-01T00:00:00Z"}, {"cloudevent.subject", "s"}, {"cloudevent.datacontenttype", "text/plain"}, {"cloudevent.myext", "e"}, {"cloudevent.traceid", "abc"}, {"cloudevent.topic", "elsewhere"},
 	{"cloudevent.traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {"cloudevent.tracestate", "a=b"}, {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {"traceid", "abc"},
-	{"ttlInSeconds", "3600"}, {"ttlInSeconds", "0"}, {"ttlInSeconds", "-1"}, {"ttlInSeconds", "abc"}, {"ttlInSeconds", "1h"}, {"ttlInSeconds", "1ns"}, {"ttl", "1ns"}, {"ttl", "0s"}, {"ttl", "-5s"}, {"TTL", "1ns"}, {"ttlinseconds", "1ns"}, {"ttl", "1h"}, {"ttl", "10"}, {"ttl", " 1ns"},
+	{"ttlInSeconds", "3600"}, {"ttlInSeconds", "0"}, {"ttlInSeconds", "-1"}, {"ttlInSeconds", "abc"}, {"ttlInSeconds", "1h"}, {"ttlInSeconds", "1ns"}, {"ttl", "1ns"}, {"ttl", "0s"}, {"ttl", "-5s"}, {"TTL", "1ns"}, {"ttlinseconds", "1ns"}, {"ttl", "1h"}, {"ttl", "1000"}, {"ttl", " 1ns"},
 	{"ttlInSeconds", "99999999999"}, {"pubsubName", "other"}, {"cloudevent.source", ""}, {"cloudevent.type", " "}, {"content-type", "text/plain"}, {"empty", ""}, {"cloudevent.traceid", ""}, {"cloudevent.tracestate", ""}, {"cloudevent.traceparent", ""}, {"with space", "1"}, {"umlaut", "ü"}, {"line", "a\nb"}, {"authorization", "x"}, {"cloudevent.", "x"},
 }
 
