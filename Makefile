@@ -14,13 +14,14 @@ RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env C
 # The cases on real Dapr wait for its clocks: some seven minutes.
 TESTFLAGS ?= -shuffle=on -timeout=30m $(RACE)
 FUZZTIME ?= 5m
+DURATION ?= 10m
 
-.PHONY: help demo test short corpus mutants contained images lint fmt tidy fuzz bench golden
+.PHONY: help demo test short corpus mutants contained differential images lint fmt tidy fuzz bench golden
 
 help: ## this list
 	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-19s %s\n", $$1, $$2}'
 	@echo
 	@echo "Settings, from the environment:"
 	@echo "  EVENTPROOF_REAL     auto (default): tests on real Dapr run where there is a container engine and"
@@ -67,6 +68,10 @@ contained: ## the harness's tests with the test process itself in a container be
 	for test in harness conformance; do \
 		echo "== $$test"; docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -e EVENTPROOF_REAL=required eventproof/contained:test /$$test.test -test.skip 'OnRealDapr$$'; \
 	done
+
+differential: ## random scenarios on the fake and on real Dapr, for DURATION (10m); then planted defects, each to be found
+	@EVENTPROOF_REAL=required $(GO) test -count=1 -v -timeout=0 -run '^TestBothWorldsAgree$$' ./harness/conformance/differential -duration $(DURATION) | grep -v '^ *--- PASS\|^=== '
+	@EVENTPROOF_REAL=required $(GO) test -count=1 -timeout=0 -run '^TestPlantedDefectsAreFound$$' ./harness/conformance/differential -planted
 
 images: ## build the daprd and redis images for a machine that cannot pull them (about 4 minutes the first time)
 	@$(GO) -C harness/images run .

@@ -1,9 +1,6 @@
 package fakes
 
-import (
-	"maps"
-	"strconv"
-)
+import "maps"
 
 // publishBulk publishes the entries of one bulk call. Everything is looked at
 // before anything is published, as in daprd.
@@ -31,11 +28,17 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 			maps.Copy(with, metadata)
 			maps.Copy(with, e.metadata)
 		}
-		delete(with, "rawPayload")
-		if raw {
-			with["rawPayload"] = strconv.FormatBool(raw)
+		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause, raw: raw})
+		if protocol == "grpc" { // its API looks at one entry after the other
+			if err := s.wire(&calls[len(calls)-1]); err != nil {
+				return nil, err
+			}
 		}
-		calls = append(calls, publishCall{pubsub: pubsub, topic: topic, contentType: e.contentType, data: e.data, metadata: with, protocol: protocol, cause: cause})
+	}
+	for i := range calls {
+		if err := s.wire(&calls[i]); err != nil {
+			return nil, err
+		}
 	}
 	if p, ok := s.app.components[pubsub].kind.(*pluggable); ok {
 		return s.sendBulk(p, topic, metadata, entries, calls)
@@ -59,6 +62,24 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 type failedEntry struct {
 	EntryID string `json:"entryId"`
 	Error   string `json:"error"`
+}
+
+// wire makes of an entry what goes to the broker, once.
+func (s *sidecar) wire(call *publishCall) *publishError {
+	if call.wired {
+		return nil
+	}
+	if !call.raw {
+		event, err := s.world.envelope(s.app, call.pubsub, call.topic, call.contentType, call.data, call.metadata)
+		if err != nil {
+			return s.world.publishFailed(s.app, *call, noCloudEvent(call.pubsub, s.app.id, err))
+		}
+		call.event = event
+	} else {
+		call.event = sealed{data: call.data}
+	}
+	call.wired = true
+	return nil
 }
 
 // passBulk asks the outbound circuit breaker once for all entries.

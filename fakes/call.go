@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync"
@@ -105,18 +106,19 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 	if timeout <= 0 {
 		return call(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel() // not when the call returns: its answer would look like one that is too late
 	answers := make(chan outcome, 1)
 	i.calls.Add(1)
 	go func() {
 		defer i.calls.Done()
-		defer cancel()
 		answers <- call(ctx)
 	}()
 	select {
 	case o := <-answers:
-		// Not any error: the goroutine that answered may have cancelled it by now.
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || i.ctx.Err() != nil {
+		// Not by ctx: at that instant gRPC's own timers may be first.
+		if time.Now().Before(deadline) || i.ctx.Err() != nil {
 			return o
 		}
 	case <-ctx.Done():
@@ -163,7 +165,7 @@ func headers(d *delivery) (http.Header, error) {
 			return fmt.Errorf("publish metadata %q: %q is no HTTP header", name, value)
 		}
 		if !strings.EqualFold(name, "Content-Length") {
-			values = append(values, value)
+			values = append(values, textproto.TrimString(value)) // as net/http writes it
 			header[headerKey(name)] = values[len(values)-1 : len(values) : len(values)]
 		}
 		return nil

@@ -60,19 +60,20 @@ var overrides = [...]string{"cloudevent.id", "cloudevent.source", "cloudevent.ty
 // overriding is what a message's metadata says of each of the overrides.
 type overriding struct {
 	values [len(overrides)]string
-	count  int // of them that are there as they are written above
+	has    [len(overrides)]bool // be it empty
+	count  int                  // of them that are there as they are written above
 }
 
 func overridden(metadata map[string]string) (o overriding) {
 	for i, name := range overrides {
 		value, ok := metadata[name]
-		if o.values[i] = value; ok {
+		if o.values[i], o.has[i] = value, ok; ok {
 			o.count++
 		}
 	}
 	if o.count < len(metadata) { // there are others
 		for i, name := range overrides {
-			o.values[i] = property(metadata, name)
+			o.values[i], o.has[i] = lookUp(metadata, name)
 		}
 	}
 	return o
@@ -98,8 +99,14 @@ func (w *backend) wrap(app, pubsub, topic, contentType string, data []byte, meta
 	if id == "" {
 		id = w.newID()
 	}
+	if source == "" && o.has[1] {
+		source = "Dapr" // an empty one is not the app's: its envelope has another default
+	}
 	source, kind = cmp.Or(source, app), cmp.Or(kind, "com.dapr.event.sent")
-	trace, contentType = cmp.Or(trace, w.version.noTrace), cmp.Or(contentType, "text/plain")
+	if trace == "" && !o.has[3] {
+		trace = w.version.noTrace
+	}
+	contentType = cmp.Or(contentType, "text/plain")
 	expiration := ""
 	if len(metadata) > o.count && !ownTTL {
 		expiration = expires(metadata)
@@ -264,15 +271,21 @@ func timeToLive(metadata map[string]string) (time.Duration, bool) {
 
 // property is a metadata value by name, whatever its case.
 func property(metadata map[string]string, name string) string {
+	value, _ := lookUp(metadata, name)
+	return value
+}
+
+// lookUp is property, and whether it is there at all.
+func lookUp(metadata map[string]string, name string) (string, bool) {
 	if value, ok := metadata[name]; ok {
-		return value
+		return value, true
 	}
 	for key, value := range metadata {
 		if len(key) >= len(name) && strings.EqualFold(key, name) { // longer: K has another form of two bytes more
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // rawPayload reads the metadata of exactly that name, which must be a truth

@@ -14,9 +14,13 @@ type publishCall struct {
 	data                       []byte
 	metadata                   map[string]string
 	protocol                   string
-	cause                      int    // the delivery in whose course it is made; 0: not known
-	passed                     bool   // the outbound policy let it pass already, as an entry of a bulk call
-	sent                       []byte // what a pluggable component took of it already, in a bulk call
+	cause                      int  // the delivery in whose course it is made; 0: not known
+	passed                     bool // the outbound policy let it pass already, as an entry of a bulk call
+	// wired: an entry of a bulk call, looked at before; event is as it goes to the
+	// broker, and raw is what the request, not the entry, says of it.
+	wired, raw bool
+	event      sealed
+	sent       bool // a pluggable component took it already, in a bulk call
 }
 
 // check refuses what daprd refuses before it looks at the data.
@@ -63,17 +67,17 @@ func (w *backend) depthUnder(cause int) int {
 // the broker.
 func (w *backend) publish(a *app, p publishCall) *publishError {
 	failed := func(err *publishError) *publishError { return w.publishFailed(a, p, err) }
-	if err := w.check(a, p); err != nil {
-		return failed(err)
-	}
-	raw, _ := rawPayload(p.metadata)
-	event := sealed{data: p.data}
-	if p.sent != nil {
-		event.data = p.sent
-	} else if !raw {
-		var err error
-		if event, err = w.envelope(a, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
-			return failed(noCloudEvent(p.pubsub, a.id, err))
+	raw, event := p.raw, p.event
+	if !p.wired {
+		if err := w.check(a, p); err != nil {
+			return failed(err)
+		}
+		event = sealed{data: p.data}
+		if raw, _ = rawPayload(p.metadata); !raw {
+			var err error
+			if event, err = w.envelope(a, p.pubsub, p.topic, p.contentType, p.data, p.metadata); err != nil {
+				return failed(noCloudEvent(p.pubsub, a.id, err))
+			}
 		}
 	}
 	if !a.mayPublish(p.pubsub, p.topic) {
@@ -90,7 +94,7 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 		}
 	}
 	published := &message{data: event.data, known: event.known, metadata: p.metadata}
-	if p.sent == nil {
+	if !p.sent {
 		if err := w.send(a, p.pubsub, p.topic, published); err != nil {
 			a.counters().egress(p.pubsub, p.topic, false)
 			return failed(publishFailed(p.pubsub, p.topic, err))

@@ -69,8 +69,11 @@ func publishFailed(pubsub, topic string, err error) *publishError {
 
 // badEvents is what is wrong with the events of a bulk call.
 func badEvents(pubsub, topic, app, reason, doing string, err error) *publishError {
-	return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER", reason, &pubsub,
-		map[string]string{"appID": app, "error": err.Error()}, fmt.Sprintf("error %s for topic %s pubsub %s%s%s", doing, topic, pubsub, bulkSeparator(doing), err)}
+	metadata := map[string]string{"appID": app, "error": err.Error()}
+	if strings.HasPrefix(doing, "when unmarshaling") {
+		delete(metadata, "error") // daprd's WithAppError has none there: pkg/api/http/http.go onBulkPublish
+	}
+	return &publishError{codes.InvalidArgument, http.StatusBadRequest, "ERR_PUBSUB_EVENTS_SER", reason, &pubsub, metadata, fmt.Sprintf("error %s for topic %s pubsub %s%s%s", doing, topic, pubsub, bulkSeparator(doing), err)}
 }
 
 // bulkSeparator is what daprd writes before the cause: it differs by message.

@@ -89,16 +89,8 @@ func (s *sidecar) sendBulk(p *pluggable, topic string, metadata map[string]strin
 	}
 	left := make([]*components.BulkMessageEntry, len(calls))
 	for i, call := range calls {
-		data := call.data
-		if raw, _ := rawPayload(metadata); !raw {
-			event, err := w.envelope(s.app, pubsub, topic, call.contentType, call.data, call.metadata)
-			if err != nil {
-				return nil, noCloudEvent(pubsub, s.app.id, err)
-			}
-			data = event.data
-		}
-		calls[i].sent, calls[i].passed = data, true
-		left[i] = &components.BulkMessageEntry{EntryId: entries[i].id, Event: data, ContentType: call.contentType}
+		calls[i].sent, calls[i].passed = true, true
+		left[i] = &components.BulkMessageEntry{EntryId: entries[i].id, Event: call.event.data, ContentType: call.contentType}
 		if own := entries[i].metadata; own != nil {
 			left[i].Metadata = make(map[string]string)
 			maps.Copy(left[i].Metadata, metadata)

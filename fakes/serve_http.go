@@ -51,6 +51,7 @@ func (s *sidecar) servePublish(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
+	// Named as in daprd: errors of decoding tell the name.
 	type bulkPublishMessageEntry struct {
 		EntryID     string            `json:"entryId"`
 		Event       any               `json:"event"`
@@ -59,17 +60,27 @@ func (s *sidecar) serveBulk(w http.ResponseWriter, r *http.Request) {
 	}
 	var in []bulkPublishMessageEntry
 	pubsub, topic := named(r)
+	if err := s.world.check(s.app, publishCall{pubsub: pubsub, topic: topic, metadata: queryMetadata(r), protocol: "http"}); err != nil {
+		writeError(w, err)
+		return
+	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxMessage)).Decode(&in); err != nil {
 		writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_UNMARSHAL_EVENTS", "when unmarshaling the request", asDaprds(err)))
 		return
 	}
 	entries := make([]bulkEntry, len(in))
+	seen := make(map[string]bool)
 	for i, e := range in {
 		data, err := eventBytes(e.Event, e.ContentType)
 		if err != nil {
 			writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_MARSHAL_ENVELOPE", "when marshalling cloud event envelope", err))
 			return
 		}
+		if e.EntryID == "" || seen[e.EntryID] {
+			writeError(w, badEvents(pubsub, topic, s.app.id, "DAPR_PUBSUB_MARSHAL_EVENTS", "marshaling events to bytes", errEntryID))
+			return
+		}
+		seen[e.EntryID] = true
 		entries[i] = bulkEntry{id: e.EntryID, data: data, contentType: e.ContentType, metadata: e.Metadata}
 	}
 	if failed, err := s.publishBulk(pubsub, topic, queryMetadata(r), entries, "http", 0); err != nil {

@@ -97,6 +97,10 @@ func (s *sidecar) HTTPAddress() string {
 	return s.httpAddress
 }
 
+// HTTPHandler is Dapr's HTTP API without a port, which a testing/synctest bubble
+// cannot have.
+func (s *sidecar) HTTPHandler() http.Handler { return s.httpAPI() }
+
 func (s *sidecar) Env() []string {
 	grpcAddress, httpAddress := s.GRPCAddress(), s.HTTPAddress()
 	_, grpcPort, _ := net.SplitHostPort(grpcAddress)

@@ -271,6 +271,7 @@ func TestAPIPublishHTTP(t *testing.T) {
 		{"own id", "/v1.0/publish/pubsub/topic?metadata.Cloudevent.Id=mine", "application/json", "{}", "/v1.0/publish/pubsub/topic?metadata.Cloudevent.Id=mine", "mine", "topic", "the app's id stands"},
 		{"empty id", "/v1.0/publish/pubsub/topic?metadata.cloudevent.id=", "application/json", "{}", "/v1.0/publish/pubsub/topic?metadata.cloudevent.id=id-1&metadata.cloudevent.id=", "id-1", "topic", "daprd takes the first value"},
 		{"CloudEvent", "/v1.0/publish/pubsub/topic", "application/cloudevents+json", `{"id":"theirs"}`, "/v1.0/publish/pubsub/topic", "theirs", "topic", "the id is in the body"},
+		{"CloudEvent and more", "/v1.0/publish/pubsub/topic", "application/cloudevents+json", `{"id":"theirs"} more`, "/v1.0/publish/pubsub/topic", "theirs", "topic", "daprd reads the first JSON value, and no further"},
 		{"raw", "/v1.0/publish/pubsub/topic?metadata.rawPayload=true", "application/json", "{}", "/v1.0/publish/pubsub/topic?metadata.rawPayload=true", "", "topic", "raw bytes have no id"},
 	}
 	for _, test := range tests {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -56,7 +57,7 @@ func bodyID(data []byte) string {
 	var e struct {
 		ID string `json:"id"`
 	}
-	_ = json.Unmarshal(data, &e) // daprd refuses what it cannot read
+	_ = json.NewDecoder(bytes.NewReader(data)).Decode(&e) // daprd, too, reads the first value only, and refuses what it cannot read
 	return e.ID
 }
 
