@@ -93,6 +93,19 @@ func TestTheOutboxPublishesWhatATransactionWrites(t *testing.T) {
 	})
 }
 
+func TestSettleWaitsForTheOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := outboxed()
+		files["pubsub.yaml"] = redis("pubsub", item("processingTimeout", "0"))
+		w := fakes.Start(t, world.Config{Resources: resources(files)})
+		app := &sender{inbox: inbox{subscriptions: []subscription{on("orders")}}}
+		w.Attach("a", app.start)
+		require.NoError(t, app.transact(t.Context(), upsert("k", "v")))
+		settle(t, w)
+		require.Len(t, app.ids(), 1, "though nothing that is pending would come again")
+	})
+}
+
 func TestTheMarkerIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := fakes.Start(t, world.Config{Resources: resources(outboxed(item("keyPrefix", "none")))})
@@ -111,24 +124,32 @@ func TestTheMarkerIsRemoved(t *testing.T) {
 
 // What led to a transaction led to its events.
 func TestAnOutboxEventHasTheCauseOfItsTransaction(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := fakes.Start(t, world.Config{Resources: resources(outboxed())})
-		app := &sender{inbox: inbox{subscriptions: []subscription{on("commands"), on("orders")}}}
-		app.answer = func(rw http.ResponseWriter, r *http.Request, e contract.Event) {
-			if e.Topic == "commands" {
-				if err := app.transact(r.Context(), upsert("k", e.ID)); err != nil {
-					rw.WriteHeader(http.StatusInternalServerError)
+	for name, within := range map[string]func(*http.Request) context.Context{
+		"told by the context": (*http.Request).Context,
+		"the only one open":   func(*http.Request) context.Context { return context.Background() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := fakes.Start(t, world.Config{Resources: resources(outboxed())})
+				app := &sender{inbox: inbox{subscriptions: []subscription{on("commands"), on("orders")}}}
+				app.answer = func(rw http.ResponseWriter, r *http.Request, e contract.Event) {
+					if e.Topic == "commands" {
+						if err := app.transact(within(r), upsert("k", e.ID)); err != nil {
+							rw.WriteHeader(http.StatusInternalServerError)
+						}
+					}
 				}
-			}
-		}
-		w.Attach("a", app.start)
-		send(t, w, event("command", "commands"))
-		settle(t, w)
-		published := outboxEntries(w)[0]
-		cause := w.Journal().Entries()[published.Cause-1]
-		require.Equal(t, journal.Delivered, cause.Kind)
-		require.Equal(t, "command", cause.Event.ID)
-	})
+				w.Attach("a", app.start)
+				send(t, w, event("command", "commands"))
+				settle(t, w)
+				published := outboxEntries(w)[0]
+				require.NotZero(t, published.Cause)
+				cause := w.Journal().Entries()[published.Cause-1]
+				require.Equal(t, journal.Delivered, cause.Kind)
+				require.Equal(t, "command", cause.Event.ID)
+			})
+		})
+	}
 }
 
 func TestATransactionThatFailsCostsAWorker(t *testing.T) {
