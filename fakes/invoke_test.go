@@ -168,10 +168,10 @@ func TestABreakerOfAnInvocationClosesAgain(t *testing.T) {
 		}
 		require.Equal(t, 2, calls, "it opened at the second failure")
 		healthy = true
-		time.Sleep(29 * time.Second)
+		time.Sleep(29 * time.Second) //nolint:forbidigo // in a bubble
 		_, err := dapr.InvokeMethod(t.Context(), "callee", "x", "post")
 		require.ErrorContains(t, err, "circuit breaker is open")
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
 		_, err = dapr.InvokeMethod(t.Context(), "callee", "x", "post")
 		require.NoError(t, err)
 	})
