@@ -180,6 +180,8 @@ func (in *invocation) callHTTP(ctx context.Context, transport http.RoundTripper,
 			_ = response.Body.Close()
 		}
 		return nil, failed(errTooLarge)
+	case err == nil && (response.StatusCode < 100 || response.StatusCode > 999):
+		err = io.EOF // net/http's server panics at such a status
 	case err == nil && cut:
 		err = fmt.Errorf("net/http: HTTP/1.x transport connection broken: http: ContentLength=%d with Body length %d", r.ContentLength, len(in.data))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -167,10 +168,10 @@ func TestABreakerOfAnInvocationClosesAgain(t *testing.T) {
 		}
 		require.Equal(t, 2, calls, "it opened at the second failure")
 		healthy = true
-		time.Sleep(29 * time.Second)
+		time.Sleep(29 * time.Second) //nolint:forbidigo // in a bubble
 		_, err := dapr.InvokeMethod(t.Context(), "callee", "x", "post")
 		require.ErrorContains(t, err, "circuit breaker is open")
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
 		_, err = dapr.InvokeMethod(t.Context(), "callee", "x", "post")
 		require.NoError(t, err)
 	})
@@ -227,6 +228,39 @@ func TestACrashBreaksAnInvocation(t *testing.T) {
 					require.ErrorContains(t, broke, "code = Unavailable desc = error reading from server: EOF")
 					require.ErrorContains(t, down, `code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:0: connect: connection refused"`)
 				}
+			})
+		})
+	}
+}
+
+func TestClosingAWorldEndsInvocations(t *testing.T) {
+	for _, from := range []string{"caller", "callee"} {
+		t.Run("of "+from, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := fakes.Start(t, world.Config{})
+				entered := make(chan struct{}, 2)
+				w.Attach("callee", (&onInvoke{hold: func(ctx context.Context) {
+					entered <- struct{}{}
+					<-ctx.Done()
+				}}).start)
+				s, err := w.Sidecar(t.Context(), from)
+				require.NoError(t, err)
+				answered := make(chan error, 2)
+				go func() {
+					_, err := s.Client().InvokeMethod(t.Context(), "callee", "x", "post")
+					answered <- err
+				}()
+				go func() {
+					ctx := metadata.AppendToOutgoingContext(t.Context(), "dapr-app-id", "callee")
+					answered <- s.Client().GrpcClientConn().Invoke(ctx, runtime.AppCallback_OnInvoke_FullMethodName, &common.InvokeRequest{}, &common.InvokeResponse{})
+				}()
+				<-entered
+				<-entered
+				began := time.Now()
+				require.NoError(t, w.Close())
+				require.Error(t, <-answered)
+				require.Error(t, <-answered)
+				require.Zero(t, time.Since(began), "nobody waits for a handler that minds its context")
 			})
 		})
 	}
@@ -312,11 +346,15 @@ func TestAnAppsOwnGRPCServiceThroughTheProxy(t *testing.T) {
 // onInvoke is a gRPC app without the Go SDK.
 type onInvoke struct {
 	runtime.UnimplementedAppCallbackServer
+	hold func(context.Context)
 }
 
 func (o *onInvoke) OnInvoke(ctx context.Context, in *common.InvokeRequest) (*common.InvokeResponse, error) {
+	if o.hold != nil {
+		o.hold(ctx)
+	}
 	md, _ := metadata.FromIncomingContext(ctx)
-	return &common.InvokeResponse{Data: &anypb.Any{Value: fmt.Appendf(nil, "%s %q from %s", in.GetMethod(), in.GetData().GetValue(), md.Get("dapr-caller-app-id")[0])}}, nil
+	return &common.InvokeResponse{Data: &anypb.Any{Value: fmt.Appendf(nil, "%s %q from %s", in.GetMethod(), in.GetData().GetValue(), strings.Join(md.Get("dapr-caller-app-id"), " "))}}, nil
 }
 
 func (o *onInvoke) start(context.Context, world.Sidecar) (world.Endpoint, error) {
