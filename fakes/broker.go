@@ -276,5 +276,5 @@ func (w *backend) acknowledge(d *delivery) {
 	if len(g.pending) == 0 {
 		w.reclaimLater(g)
 	}
-	d.sub.pubsub().kind.acknowledged(w, d)
+	d.sub.broker().acknowledged(w, d)
 }

@@ -195,7 +195,7 @@ func (st *stream) mayStop(w *backend) {
 	}
 	stop := func() {
 		st.sub.app.stopping = slices.DeleteFunc(st.sub.app.stopping, func(other *stream) bool { return other == st })
-		st.sub.pubsub().kind.leave(w, st.sub)
+		st.sub.broker().leave(w, st.sub)
 		w.engine.wake()
 	}
 	if !st.held {
