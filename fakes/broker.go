@@ -280,5 +280,5 @@ func (w *backend) acknowledge(d *delivery) {
 	if g.pending.empty() {
 		w.reclaimLater(g)
 	}
-	d.sub.pubsub().kind.acknowledged(w, d)
+	d.sub.broker().acknowledged(w, d)
 }

@@ -410,7 +410,7 @@ func (d *delivery) drop(why string) {
 }
 
 // failed leaves it to the component what becomes of the message.
-func (d *delivery) failed() { d.sub.pubsub().kind.failed(d.world, d) }
+func (d *delivery) failed() { d.sub.broker().failed(d.world, d) }
 
 // stay leaves the message pending: the component does not acknowledge it, and
 // claims it again later.

@@ -83,6 +83,9 @@ func (w *backend) component(a *app, c resources.Component) component {
 // pubsub is the subscription's component.
 func (s *subscription) pubsub() component { return s.app.components[s.component] }
 
+// broker is what its component's type decides.
+func (s *subscription) broker() kind { return s.app.components[s.component].kind }
+
 // handlesTTL reports whether the component minds a message's time to live; where
 // it does not, daprd does.
 func (c component) handlesTTL() bool {

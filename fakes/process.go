@@ -173,7 +173,7 @@ func (h *Host) Kill(appID string) {
 	}
 	a.dead = true
 	for _, s := range a.subscriptions() {
-		s.pubsub().kind.leave(w, s)
+		s.broker().leave(w, s)
 	}
 	a.subscribed = nil
 	p := a.process

@@ -34,7 +34,7 @@ func (w *backend) mayLeave(s *subscription) {
 		s.stream.finish(errors.New("stream closed"))
 	}
 	leave := func() {
-		s.pubsub().kind.leave(w, s)
+		s.broker().leave(w, s)
 		if s.stopped != nil {
 			s.stopped()
 		}

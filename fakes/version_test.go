@@ -232,6 +232,21 @@ func TestVersionsDifferInBinaryEventsForAGRPCApp(t *testing.T) {
 	})
 }
 
+func TestVersionsDifferInAnEventThatIsSaidToBeBinary(t *testing.T) {
+	byVersion(t, []string{"1", "{}"}, []string{"", ""}, func(t *testing.T, cfg world.Config, want []string) {
+		w := fakes.Start(t, cfg)
+		c := &callback{}
+		w.Attach("consumer", serve(c, c))
+		s, err := w.Sidecar(t.Context(), "publisher")
+		require.NoError(t, err)
+		require.NoError(t, s.Client().PublishEvent(t.Context(), "pubsub", "orders", struct{}{},
+			withMetadata(map[string]string{"cloudevent.id": "1", "content-type": "application/octet-stream"})))
+		settle(t, w)
+		require.Len(t, c.got, 1)
+		require.Equal(t, want, []string{c.got[0].GetId(), string(c.got[0].GetData())}, "1.17 looks for its attributes in the metadata")
+	})
+}
+
 func TestVersionsDifferInOverrides(t *testing.T) {
 	byVersion(t, "", "order 1", func(t *testing.T, cfg world.Config, want string) {
 		w := fakes.Start(t, cfg)
