@@ -31,7 +31,24 @@ type groupKey struct {
 type topic struct {
 	topicKey
 	log    []*message
+	gone   int      // messages that stood before those of log, and were let go
 	groups []*group // that read it, in the order of their making
+}
+
+// at is the message that was appended as the index-th.
+func (t *topic) at(index int) *message { return t.log[index-t.gone] }
+
+// end is the index of the next message.
+func (t *topic) end() int { return t.gone + len(t.log) }
+
+// letGo drops what every group has done with from the log's beginning.
+func (t *topic) letGo() {
+	n := 0
+	for n < len(t.log) && t.log[n].released {
+		t.log[n] = nil
+		n++
+	}
+	t.log, t.gone = t.log[n:], t.gone+n
 }
 
 // message is an entry of a stream.
@@ -44,6 +61,10 @@ type message struct {
 	// depth counts the events that led to this one: each was published, or
 	// dead-lettered, while the one before it was handled.
 	depth int
+
+	// In a world that lets go of messages (see [world.Config] JournalTo):
+	waiting  int32 // groups that have not acknowledged it
+	released bool
 }
 
 // group is a consumer group on one topic.
@@ -94,6 +115,10 @@ func (w *backend) group(key groupKey) *group {
 		b.groups[key] = g
 		b.order = append(b.order, g)
 		g.topic.groups = append(g.topic.groups, g)
+		g.next = g.topic.gone
+		for _, m := range g.topic.log {
+			m.waiting++
+		}
 	}
 	return g
 }
@@ -172,6 +197,10 @@ func (g *group) reclaimer(read time.Time) (first *subscription, at time.Time) {
 func (w *backend) append(key topicKey, m *message) {
 	t := w.broker.topic(key)
 	t.log = append(t.log, m)
+	m.waiting = int32(len(t.groups))
+	if w.letsGo {
+		w.recorder.Hold(m.event.ID)
+	}
 	for _, g := range t.groups {
 		w.read(g)
 	}
@@ -183,8 +212,8 @@ const maxChain = 1000
 
 // read is XREADGROUP: new messages become pending, and ready to be delivered.
 func (w *backend) read(g *group) {
-	for ; g.next < len(g.topic.log) && len(g.subs)+len(g.blocked) > 0; g.next++ {
-		p := &pending{message: g.topic.log[g.next], read: time.Now()}
+	for ; g.next < g.topic.end() && len(g.subs)+len(g.blocked) > 0; g.next++ {
+		p := &pending{message: g.topic.at(g.next), read: time.Now()}
 		g.pending.add(p)
 		if by := g.swallowed(); by != nil {
 			d := &delivery{world: w, sub: by, group: g, pending: p, last: p.message.seq, outcome: outcome{note: "read for a stream that has ended"}}
@@ -251,12 +280,25 @@ func (g *group) touch(p *pending, now time.Time) { g.pending.touch(p, now) }
 // acknowledge is XACK.
 func (w *backend) acknowledge(d *delivery) {
 	g := d.group
-	if !d.pending.held {
+	if d.pending.held {
+		g.pending.remove(d.pending)
+		d.pending.message.waiting--
+		d.last = d.record(journal.Entry{Kind: journal.Acknowledged})
+		if g.pending.empty() {
+			w.reclaimLater(g)
+		}
+	}
+	w.release(g.topic, d.pending)
+}
+
+// release lets go of a message that all groups have acknowledged, in a world that
+// does so. A delivery that is slow, or has not begun, still needs it, and asks again.
+func (w *backend) release(t *topic, p *pending) {
+	m := p.message
+	if !w.letsGo || m.waiting > 0 || m.released || p.open > 0 || p.queued > 0 {
 		return
 	}
-	g.pending.remove(d.pending)
-	d.last = d.record(journal.Entry{Kind: journal.Acknowledged})
-	if g.pending.empty() {
-		w.reclaimLater(g)
-	}
+	m.released = true
+	w.recorder.Release(m.event.ID)
+	t.letGo()
 }

@@ -283,6 +283,7 @@ func (d *delivery) finish() {
 		}
 	}
 	d.sub.app.busy[d.sub.component]--
+	defer d.world.release(d.group.topic, d.pending)
 	if !d.unread {
 		defer d.sub.stream.lets(d.world)
 	}
@@ -374,6 +375,9 @@ func (d *delivery) handled() {
 		return // by an earlier delivery that was slow
 	}
 	d.pending.handled = true
+	if d.world.letsGo {
+		return
+	}
 	d.group.handled = append(d.group.handled, h)
 	for _, armed := range d.world.redeliveries {
 		if armed.strikes(h) {
@@ -430,7 +434,7 @@ func (d *delivery) mayBury() bool {
 func (d *delivery) bury(metadata map[string]string) bool {
 	d.last = d.record(journal.Entry{Kind: journal.DeadLettered, DeadLetterTopic: d.sub.deadLetter, Note: d.outcome.note})
 	m := *d.pending.message
-	m.metadata = metadata
+	m.metadata, m.released = metadata, false
 	m.seq = d.last
 	m.depth++
 	d.world.append(topicKey{d.group.redis, d.sub.deadLetter}, &m)
