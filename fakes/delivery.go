@@ -360,7 +360,7 @@ func (d *delivery) retry() (time.Duration, bool) {
 		d.interval = r.InitialInterval
 	}
 	spread := r.RandomizationFactor * float64(d.interval)
-	wait := float64(d.interval) - spread + d.world.random.Float64()*2*spread
+	wait := float64(d.interval) - spread + d.world.random.Float64()*(2*spread+1)
 	if r.MaxElapsedTime > 0 && time.Since(d.taken)+time.Duration(wait) > r.MaxElapsedTime {
 		return 0, false
 	}
