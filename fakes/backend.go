@@ -41,6 +41,7 @@ type backend struct {
 	relays       int                     // events of outboxes that are on their way
 	states       map[string]*state.Store // those that apps share, by what they lie in
 	runaway      bool                    // a chain of events was cut: see maxChain
+	letsGo       bool                    // of messages that all groups have acknowledged: see world.Config JournalTo
 	collected    int                     // messages that wait for their batch
 	again        int                     // redeliveries of handled events that have not ended
 	random       *rand.Rand
@@ -123,7 +124,7 @@ func (k kinds) open(_ context.Context, recorder *world.Recorder) (world.Backend,
 		recorder: recorder, version: v, kinds: k, plugged: make(map[string]map[string]*pluggable), broker: newBroker(), apps: make(map[string]*app), retries: make(map[*delivery]time.Time), under: make(map[*delivery]bool),
 		random: rand.New(rand.NewPCG(uint64(cfg.Seed), 1)), ids: newIDs(cfg.Seed),
 	}
-	w.engine = newEngine(w)
+	w.engine, w.letsGo = newEngine(w), cfg.JournalTo != nil
 	if err := errors.Join(checkBreakers(recorder.Resources()), checkStates(recorder.Resources())); err != nil {
 		return nil, err
 	}
@@ -341,6 +342,9 @@ func (w *backend) Inject(_ context.Context, f faults.Fault) error {
 	case faults.FailDelivery:
 		w.armed.Arm(f, times(f.Times))
 	case faults.Redeliver:
+		if w.letsGo {
+			return fmt.Errorf("%w by the fake with Config.JournalTo: it lets go of what was handled", errors.ErrUnsupported)
+		}
 		if w.onlyBulk(f.Target()) {
 			return fmt.Errorf("%w by the fake: %s: its deliveries are bulk deliveries, which are not repeated", errors.ErrUnsupported, f)
 		}

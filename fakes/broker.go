@@ -31,7 +31,24 @@ type groupKey struct {
 type topic struct {
 	topicKey
 	log    []*message
+	gone   int      // messages that stood before those of log, and were let go
 	groups []*group // that read it, in the order of their making
+}
+
+// at is the message that was appended as the index-th.
+func (t *topic) at(index int) *message { return t.log[index-t.gone] }
+
+// end is the index of the next message.
+func (t *topic) end() int { return t.gone + len(t.log) }
+
+// letGo drops what every group has done with from the log's beginning.
+func (t *topic) letGo() {
+	n := 0
+	for n < len(t.log) && t.log[n].released {
+		t.log[n] = nil
+		n++
+	}
+	t.log, t.gone = t.log[n:], t.gone+n
 }
 
 // message is an entry of a stream.
@@ -48,6 +65,10 @@ type message struct {
 	// the failure, or nil.
 	topic string
 	told  chan *string
+
+	// In a world that lets go of messages (see [world.Config] JournalTo):
+	waiting  int32 // groups that have not acknowledged it
+	released bool
 }
 
 // group is a consumer group on one topic.
@@ -97,6 +118,10 @@ func (w *backend) group(key groupKey) *group {
 		g = w.newGroup(key, b.topic(key.topicKey))
 		b.groups[key] = g
 		g.topic.groups = append(g.topic.groups, g)
+		g.next = g.topic.gone
+		for _, m := range g.topic.log {
+			m.waiting++
+		}
 	}
 	return g
 }
@@ -190,6 +215,10 @@ func (g *group) reclaimer(read time.Time) (first *subscription, at time.Time) {
 func (w *backend) append(key topicKey, m *message) {
 	t := w.broker.topic(key)
 	t.log = append(t.log, m)
+	m.waiting = int32(len(t.groups))
+	if w.letsGo {
+		w.recorder.Hold(m.event.ID)
+	}
 	for _, g := range t.groups {
 		w.read(g)
 	}
@@ -201,11 +230,11 @@ const maxChain = 1000
 
 // read is XREADGROUP: new messages become pending, and ready to be delivered.
 func (w *backend) read(g *group) {
-	for ; g.next < len(g.topic.log) && len(g.subs)+len(g.blocked) > 0; g.next++ {
+	for ; g.next < g.topic.end() && len(g.subs)+len(g.blocked) > 0; g.next++ {
 		if g.serial && !g.pending.empty() {
 			return
 		}
-		p := &pending{message: g.topic.log[g.next], read: time.Now()}
+		p := &pending{message: g.topic.at(g.next), read: time.Now()}
 		g.pending.add(p)
 		if by := g.swallowed(); by != nil {
 			d := &delivery{world: w, sub: by, group: g, pending: p, last: p.message.seq, outcome: outcome{note: "read for a stream that has ended"}}
@@ -213,6 +242,10 @@ func (w *backend) read(g *group) {
 			continue
 		}
 		w.queue(g, p, g.reader())
+	}
+	if g.serial && g.next == g.topic.end() { // nobody reads it again
+		clear(g.topic.log)
+		g.topic.log, g.topic.gone, g.next = g.topic.log[:0], 0, 0
 	}
 	w.reclaimLater(g)
 }
@@ -272,13 +305,26 @@ func (g *group) touch(p *pending, now time.Time) { g.pending.touch(p, now) }
 // acknowledge is XACK.
 func (w *backend) acknowledge(d *delivery) {
 	g := d.group
-	if !d.pending.held {
+	if d.pending.held {
+		g.pending.remove(d.pending)
+		d.pending.message.waiting--
+		d.last = d.record(journal.Entry{Kind: journal.Acknowledged})
+		if g.pending.empty() {
+			w.reclaimLater(g)
+		}
+		d.sub.broker().acknowledged(w, d)
+	}
+	w.release(g.topic, d.pending)
+}
+
+// release lets go of a message that all groups have acknowledged, in a world that
+// does so. A delivery that is slow, or has not begun, still needs it, and asks again.
+func (w *backend) release(t *topic, p *pending) {
+	m := p.message
+	if !w.letsGo || m.waiting > 0 || m.released || p.open > 0 || p.queued > 0 {
 		return
 	}
-	g.pending.remove(d.pending)
-	d.last = d.record(journal.Entry{Kind: journal.Acknowledged})
-	if g.pending.empty() {
-		w.reclaimLater(g)
-	}
-	d.sub.broker().acknowledged(w, d)
+	m.released = true
+	w.recorder.Release(m.event.ID)
+	t.letGo()
 }

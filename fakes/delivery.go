@@ -214,7 +214,7 @@ func (d *delivery) abandoned() {
 // prepare decodes the message and chooses the path.
 func (d *delivery) prepare() outcome {
 	m := d.pending.message
-	if path, ok := d.sub.onlyPath(); ok && m.known > 0 {
+	if path, ok := d.sub.onlyPath(); ok && m.known > 0 && !d.world.version.isBinary(m) {
 		d.prepared, d.envelope, d.path = true, m.data, path
 		return outcome{kind: handled}
 	}
@@ -300,6 +300,7 @@ func (d *delivery) finish() {
 		}
 	}
 	d.sub.app.busy[d.sub.component]--
+	defer d.world.release(d.group.topic, d.pending)
 	if !d.unread {
 		defer d.world.lets(d.sub)
 	}
@@ -396,6 +397,9 @@ func (d *delivery) handled() {
 		return // by an earlier delivery that was slow
 	}
 	d.pending.handled = true
+	if d.world.letsGo {
+		return
+	}
 	d.group.handled = append(d.group.handled, h)
 	for _, armed := range d.world.redeliveries {
 		if armed.strikes(h) {
@@ -458,7 +462,7 @@ func (d *delivery) topic() string { return cmp.Or(d.pending.message.topic, d.sub
 // bury puts the message on the dead letter topic.
 func (d *delivery) bury(metadata map[string]string) bool {
 	m := *d.pending.message
-	m.metadata = metadata
+	m.metadata, m.released = metadata, false
 	m.depth++
 	if err := d.world.send(d.sub.app, d.sub.component, d.sub.deadLetter, &m); err != nil {
 		d.outcome.note = strings.TrimPrefix(fmt.Sprintf("%s; not dead-lettered to %s: %v", d.outcome.note, d.sub.deadLetter, err), "; ")

@@ -3,7 +3,6 @@ package fakes
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/eventproof/eventproof/contract/resources"
@@ -142,29 +141,9 @@ type waits struct {
 }
 
 func (w *waits) next() (time.Duration, bool) {
-	r := w.policy.retry
-	if r.MaxRetries >= 0 && w.retries >= r.MaxRetries {
-		return 0, false
-	}
 	w.retries++
-	scale := w.policy.world.recorder.Config().Clocks.RetryScale
-	if scale == 0 {
-		scale = 1
-	}
-	if r.Policy != resources.PolicyExponential {
-		return time.Duration(float64(r.Duration) * scale), true
-	}
-	if w.interval == 0 {
-		w.interval = r.InitialInterval
-	}
-	w.policy.world.engine.mu.Lock()
-	drawn := w.policy.world.random.Float64()
-	w.policy.world.engine.mu.Unlock()
-	spread := r.RandomizationFactor * float64(w.interval)
-	wait := time.Duration(float64(w.interval) - spread + drawn*2*spread)
-	if r.MaxElapsedTime > 0 && time.Since(w.began)+wait > r.MaxElapsedTime {
-		return 0, false
-	}
-	w.interval = time.Duration(math.Min(float64(w.interval)*r.Multiplier, float64(r.MaxInterval)*scale))
-	return wait, true
+	world := w.policy.world
+	world.engine.mu.Lock()
+	defer world.engine.mu.Unlock()
+	return world.backoff(w.policy.retry, w.retries, w.began, &w.interval)
 }

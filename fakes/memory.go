@@ -37,7 +37,7 @@ func (memory) join(w *backend, s *subscription) {
 			for p := range g.pending.all() {
 				g.pending.remove(p)
 			}
-			g.subs[0], g.topic.log, g.next = s, nil, 0
+			g.subs[0], g.topic.log, g.topic.gone, g.next = s, nil, 0, 0
 			return
 		}
 	}
@@ -50,11 +50,12 @@ func (memory) leave(w *backend, s *subscription) {
 		if !slices.Contains(g.subs, s) {
 			return false
 		}
-		for _, m := range g.topic.log[g.next:] {
+		for ; g.next < g.topic.end(); g.next++ {
+			m := g.topic.at(g.next)
 			d := &delivery{world: w, sub: s, group: g, pending: &pending{message: m}, last: m.seq}
 			d.drop("its stream had ended")
 		}
-		g.subs, g.topic.log, g.next = nil, nil, 0
+		g.subs, g.topic.log, g.topic.gone, g.next = nil, nil, 0, 0
 		return true
 	})
 }

@@ -207,7 +207,7 @@ func (p *pluggable) hand(ctx context.Context, w *backend, g *group, in *componen
 		text := closedText
 		return &text, true
 	}
-	g.topic.log, g.next = []*message{m}, 0
+	g.topic.log, g.topic.gone, g.next = []*message{m}, 0, 0
 	w.read(g)
 	w.engine.startSoon()
 	w.engine.wake()

@@ -203,7 +203,7 @@ func (w *backend) backoff(r *resources.Retry, attempts int, began time.Time, int
 		*interval = r.InitialInterval
 	}
 	spread := r.RandomizationFactor * float64(*interval)
-	wait := float64(*interval) - spread + w.random.Float64()*2*spread
+	wait := float64(*interval) - spread + w.random.Float64()*(2*spread+1)
 	if r.MaxElapsedTime > 0 && time.Since(began)+time.Duration(wait) > r.MaxElapsedTime {
 		return 0, false
 	}

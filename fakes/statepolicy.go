@@ -3,10 +3,8 @@ package fakes
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
-	"github.com/eventproof/eventproof/contract/resources"
 	"github.com/eventproof/eventproof/fakes/state"
 )
 
@@ -35,7 +33,7 @@ func (s *sidecar) underPolicy(ctx context.Context, store *stateStore, final func
 		err = call()
 		w.engine.mu.Lock()
 		b.after(generation, err == nil, time.Now())
-		wait, again := w.stateRetry(policy.Retry, attempt, began, &interval)
+		wait, again := w.backoff(policy.Retry, attempt, began, &interval)
 		w.engine.mu.Unlock()
 		if err == nil || !again || final(err) {
 			return err
@@ -44,27 +42,6 @@ func (s *sidecar) underPolicy(ctx context.Context, store *stateStore, final func
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// stateRetry is the wait before the next attempt. The engine's lock is held.
-func (w *backend) stateRetry(r *resources.Retry, attempt int, began time.Time, interval *time.Duration) (time.Duration, bool) {
-	if r == nil || r.MaxRetries >= 0 && attempt > r.MaxRetries {
-		return 0, false
-	}
-	scale := w.recorder.Config().Clocks.RetryScale
-	if scale == 0 {
-		scale = 1
-	}
-	if r.Policy != resources.PolicyExponential {
-		return time.Duration(float64(r.Duration) * scale), true
-	}
-	if *interval == 0 {
-		*interval = r.InitialInterval
-	}
-	spread := r.RandomizationFactor * float64(*interval)
-	wait := time.Duration(float64(*interval) - spread + w.random.Float64()*2*spread)
-	*interval = time.Duration(math.Min(float64(*interval)*r.Multiplier, float64(r.MaxInterval)*scale))
-	return wait, r.MaxElapsedTime <= 0 || time.Since(began)+wait <= r.MaxElapsedTime
 }
 
 // wait waits by the engine's clock, or reports that the caller has gone.

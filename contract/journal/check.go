@@ -99,6 +99,10 @@ func Allow(rules ...string) Option {
 func CheckDelivered(j *Journal, opts ...Option) []contract.Violation {
 	var s settings
 	Options(opts).apply(&s)
+	if j.Streamed() {
+		return []contract.Violation{{Rule: contract.RuleNotWitnessed, What: "what became of the events cannot be said from memory: the journal was streamed",
+			Want: "the whole journal: journal.Read of what it was streamed to", Got: fmt.Sprintf("none of its %d entries", j.Len())}}
+	}
 	entries := j.Entries()
 	ledger := LedgerOf(entries)
 	var found []contract.Violation

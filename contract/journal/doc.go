@@ -45,6 +45,7 @@
 //
 // # Limits
 //
-// A journal is kept in memory as a whole. Two publishes with one CloudEvents id
+// A journal is kept in memory as a whole, unless it is streamed and not kept
+// ([Journal.StreamOnly]): then checks are made on what was read back. Two publishes with one CloudEvents id
 // are told apart at the broker only where the entries state their cause.
 package journal

@@ -17,6 +17,7 @@ type Journal struct {
 	head    Head
 	start   time.Time
 	entries entries
+	dropped bool // the entries: see StreamOnly
 	streams []*stream
 	changed chan struct{} // closed and replaced at each append while somebody waits
 }
@@ -83,9 +84,13 @@ func (j *Journal) AppendValid(e Entry) int {
 		panic(fmt.Sprintf("journal: cause %d of a %s entry is not the Seq of an entry before it (it would be %d); consider the Seq that Append returned, or 0 for none",
 			e.Cause, e.Kind, e.Seq))
 	}
-	j.entries.add(&e)
+	if j.dropped {
+		j.entries.n++
+	} else {
+		j.entries.add(&e)
+	}
 	for _, s := range j.streams {
-		s.write(e)
+		s.entry(&e)
 	}
 	if j.changed != nil {
 		close(j.changed)
@@ -95,10 +100,27 @@ func (j *Journal) AppendValid(e Entry) int {
 }
 
 // Entries are all entries so far. The slice is the caller's to read, not to change.
+//
+// It panics where they are not kept: see [Journal.StreamOnly].
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.all()
+}
+
+func (j *Journal) all() []Entry {
+	if j.dropped {
+		panic("journal: " + errStreamed.Error())
+	}
 	return j.entries.all()
+}
+
+// Streamed reports whether the entries are written and not kept: see
+// [Journal.StreamOnly].
+func (j *Journal) Streamed() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.dropped
 }
 
 // Len is the number of entries so far. It marks a place in the journal: what
@@ -111,10 +133,14 @@ func (j *Journal) Len() int {
 
 // Wait returns when done reports true for the entries so far; it is asked
 // first at once, then after each append. Where the context ends first, it
-// returns its cause ([context.Cause]).
+// returns its cause ([context.Cause]). It panics where entries are not kept.
 func (j *Journal) Wait(ctx context.Context, done func([]Entry) bool) error {
 	for {
 		j.mu.Lock()
+		if j.dropped {
+			j.mu.Unlock()
+			panic("journal: " + errStreamed.Error())
+		}
 		entries := j.entries.all()
 		if j.changed == nil {
 			j.changed = make(chan struct{})

@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -257,6 +256,10 @@ func edits(a, b string) int {
 // not written.
 func (j *Journal) WriteTo(w io.Writer) (int64, error) {
 	j.mu.Lock()
+	if j.dropped {
+		j.mu.Unlock()
+		return 0, fmt.Errorf("write journal: %w", errStreamed)
+	}
 	head, entries := j.head, j.entries.all()
 	j.mu.Unlock()
 	counted := &counter{w: w}
@@ -300,44 +303,6 @@ func writeLine(w io.Writer, v any) error {
 	}
 	_, err = w.Write(append(line, '\n'))
 	return err
-}
-
-// StreamTo writes the journal so far to w, and from then on each entry as it
-// happens, one Write a line, before [Journal.Append] returns. A head that
-// changes is written again: the last one counts. w must not call the journal.
-//
-// stop ends it and returns the first error; after an error nothing more is
-// written. It does not close w. A journal may be streamed to several writers.
-func (j *Journal) StreamTo(w io.Writer) (stop func() error) {
-	s := &stream{w: w}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s.write(j.head)
-	for _, e := range j.entries.all() {
-		s.write(e)
-	}
-	j.streams = append(j.streams, s)
-	return sync.OnceValue(func() error {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.streams = slices.DeleteFunc(j.streams, func(other *stream) bool { return other == s })
-		return s.err
-	})
-}
-
-// stream is one writer that follows a journal; the journal's lock guards it.
-type stream struct {
-	w   io.Writer
-	err error
-}
-
-func (s *stream) write(v any) {
-	if s.err != nil {
-		return
-	}
-	if err := writeLine(s.w, v); err != nil {
-		s.err = fmt.Errorf("stream journal: %w", err)
-	}
 }
 
 const noHead = `a journal begins with its head: {"eventproofJournal":"` + Format + `", …}`

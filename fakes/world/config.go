@@ -1,6 +1,7 @@
 package world
 
 import (
+	"io"
 	"io/fs"
 	"time"
 
@@ -34,6 +35,14 @@ type Config struct {
 	// Horizon is how far ahead Settle waits for what is due. Default 5 minutes
 	// on the world's clock.
 	Horizon time.Duration
+	// JournalTo, when set, makes a run of any length possible: the journal is
+	// written to it entry by entry and kept nowhere else
+	// (StreamOnly of its Journal), and the broker lets go of each event that
+	// every consumer group on its topic has acknowledged. Such an event does not
+	// reach a group that begins later, as it would in Redis; [World.Topic] does not
+	// list it, and faults.Redeliver is refused. Close returns the writer's error, and
+	// does not close it. Only the fake can.
+	JournalTo io.Writer
 	// Clocks shortens waits; what it changes is listed in the journal's head.
 	Clocks Clocks
 

@@ -3,6 +3,7 @@ package world
 // passed is what a recorder knows of the events with one CloudEvents id. They are
 // few: lists that are searched take less room than maps.
 type passed struct {
+	held     int    // messages of the broker with the id: see Hold
 	data     []byte // what the journal holds of the event, last
 	places   []place
 	attempts []attempts
@@ -28,6 +29,26 @@ func (r *Recorder) passed(id string) *passed {
 		r.events[id] = p
 	}
 	return p
+}
+
+// Hold and Release count the messages with the id that a broker holds. What is
+// known of an event is forgotten when the last one is released, so that a world
+// that lets go of messages does not grow without end.
+func (r *Recorder) Hold(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passed(id).held++
+}
+
+// Release is said of a message for which [Recorder.Hold] was.
+func (r *Recorder) Release(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.passed(id); p.held > 1 {
+		p.held--
+	} else {
+		delete(r.events, id)
+	}
 }
 
 // published says that the event was published; the latest place stands last.

@@ -407,7 +407,9 @@ func (r *Recorder) Violate(cause int, v contract.Violation) {
 func (r *Recorder) violateAll(seq int, app string, event contract.Ref, found []contract.Violation) {
 	for _, v := range found {
 		v.App, v.Event = app, event
-		v.Trace = journal.Story(r.journal.Entries()[:seq], event)
+		if !r.journal.Streamed() {
+			v.Trace = journal.Story(r.journal.Entries()[:seq], event)
+		}
 		r.Violate(seq, v)
 	}
 }

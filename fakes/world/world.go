@@ -29,6 +29,8 @@ type World struct {
 	t        testing.TB // nil outside a test
 	recorder *Recorder
 	backend  Backend
+	// stopJournal ends the journal's way to Config.JournalTo.
+	stopJournal func() error
 
 	mu     sync.Mutex
 	apps   map[string]*app
@@ -71,6 +73,12 @@ func Open(ctx context.Context, t testing.TB, name string, cfg Config, observer j
 		head.Warnings = append(head.Warnings, fmt.Sprintf("%s: %s: %s", w.Place, w.Rule, w.What))
 	}
 	w := &World{t: t, recorder: newRecorder(cfg, set, journal.New(head), observer), apps: make(map[string]*app)}
+	if cfg.JournalTo != nil {
+		if observer != journal.Engine {
+			return nil, fmt.Errorf("Config.JournalTo: the world of name %q reads its own journal, and keeps it; leave the field out, or use fakes.Start", name)
+		}
+		w.stopJournal = w.recorder.journal.StreamOnly(cfg.JournalTo)
+	}
 	if t != nil {
 		w.recorder.log = t.Logf
 	}
@@ -415,6 +423,9 @@ func (w *World) Close() error {
 		a.changing.Unlock()
 	}
 	errs = append(errs, w.backend.Close(ctx))
+	if w.stopJournal != nil {
+		errs = append(errs, w.stopJournal())
+	}
 	w.recorder.mute()
 	return errors.Join(errs...)
 }

@@ -1,0 +1,5 @@
+//go:build race
+
+package fakes_test
+
+const raceDetector = true
