@@ -8,19 +8,19 @@ SHELL := /bin/bash
 
 GO ?= go
 # Modules of their own: see "Modules" in README.md.
-MODULES := . examples harness/images
+MODULES := . examples harness/images harness/conformance/daprsuite
 # The race detector needs a C compiler.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 # The cases on real Dapr wait for its clocks: some seven minutes.
 TESTFLAGS ?= -shuffle=on -timeout=30m $(RACE)
 FUZZTIME ?= 5m
 
-.PHONY: help demo test short corpus contained images lint fmt tidy fuzz bench golden
+.PHONY: help demo test short corpus contained conformance images lint fmt tidy fuzz bench golden
 
 help: ## this list
 	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo
 	@echo "Settings, from the environment:"
 	@echo "  EVENTPROOF_REAL     auto (default): tests on real Dapr run where there is a container engine and"
@@ -64,6 +64,15 @@ contained: ## the harness's tests with the test process itself in a container be
 	for test in harness conformance; do \
 		echo "== $$test"; docker run --rm -v /var/run/docker.sock:/var/run/docker.sock -e EVENTPROOF_REAL=required eventproof/contained:test /$$test.test -test.skip 'OnRealDapr$$'; \
 	done
+
+# daprd is the one of harness/images. TIMES and GROUP (pubsub,outbox,…) may be given.
+TIMES ?= 3
+GROUP ?=
+conformance: ## Dapr's own integration tests on daprd and on fakedaprd, side by side (5 minutes to compile the first time)
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	ln -s "$$($(GO) -C harness/images run . -program)" "$$dir/daprd"; \
+	$(GO) build -o "$$dir/fakedaprd" ./fakes/cmd/fakedaprd; \
+	$(GO) -C harness/conformance/daprsuite run . -times $(TIMES) -group '$(GROUP)' "$$dir/daprd" "$$dir/fakedaprd"
 
 images: ## build the daprd and redis images for a machine that cannot pull them (about 4 minutes the first time)
 	@$(GO) -C harness/images run .

@@ -43,6 +43,7 @@
 // # Limits
 //
 // Cases have deadlines in real time (45 s each, most waits 10 or 20 s): on a
-// machine that is busy with other work the reference fails, too. Signals and
+// machine that is busy with other work the reference fails, too. Two runs on one
+// machine would take each other's ports: the second one waits. Signals, locks and
 // process groups as used here are those of Linux and macOS.
 package main

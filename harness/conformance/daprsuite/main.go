@@ -113,6 +113,11 @@ func compare(ctx context.Context, out, progress io.Writer, o options) (bool, err
 	if err != nil {
 		return false, err
 	}
+	lock, err := lockMachine(ctx, filepath.Join(filepath.Dir(s.path), "daprsuite.lock"), progress)
+	if err != nil {
+		return false, err
+	}
+	defer lock.Close()
 	report := report{plan: plan, programs: o.programs}
 	for _, g := range o.groups {
 		cases := matching(plan.compared[g.name], o.only)
