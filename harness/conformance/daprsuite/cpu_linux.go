@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -19,7 +20,7 @@ func childrenCPU(pid int) time.Duration {
 		if err == nil {
 			break
 		}
-		if err != unix.EINTR { //nolint:errorlint // a system call's own number
+		if !errors.Is(err, unix.EINTR) {
 			return unknownCPU
 		}
 	}

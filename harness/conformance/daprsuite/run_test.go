@@ -84,7 +84,7 @@ func player(t *testing.T) suite {
 		t.Fatal(err)
 	}
 	t.Setenv("DAPRSUITE_PLAYS", "suite")
-	return suite{path: self, silence: 2 * time.Second}
+	return suite{path: self, silence: time.Minute}
 }
 
 func TestRunGoesOnAfterAPanic(t *testing.T) {
@@ -110,12 +110,17 @@ func TestRunEndsAHang(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "orphan")
 	t.Setenv("DAPRSUITE_ORPHAN", file)
 	s := player(t)
-	r, err := s.run(t.Context(), program{"daprd", "/daprd"}, []string{"hangs", "two"}, &bytes.Buffer{})
+	s.silence = 4 * time.Second // also time enough to start on a busy machine
+	var keep bytes.Buffer
+	r, err := s.run(t.Context(), program{"daprd", "/daprd"}, []string{"one", "hangs"}, &keep)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.results["hangs"]; got.outcome != noEnd || got.message != "waits without end" || r.results["two"].outcome != passed {
-		t.Errorf("want the stuck case without end, and the next one run, got %v", r.results)
+	if !strings.Contains(keep.String(), "SIGQUIT: quit") {
+		t.Error("want the suite to say where it is stuck before it ends")
+	}
+	if got := r.results["hangs"]; got.outcome != noEnd || got.message != "waits without end" || r.results["one"].outcome != passed {
+		t.Errorf("want the stuck case without end, and the one before it passed, got %v", r.results)
 	}
 	said, err := os.ReadFile(file)
 	if err != nil {
@@ -135,7 +140,6 @@ func TestRunEndsAHang(t *testing.T) {
 func TestRunIsCancelled(t *testing.T) {
 	t.Setenv("DAPRSUITE_ORPHAN", filepath.Join(t.TempDir(), "orphan"))
 	s := player(t)
-	s.silence = time.Minute
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := s.run(ctx, program{"daprd", "/daprd"}, []string{"hangs"}, &bytes.Buffer{}); !errors.Is(err, context.DeadlineExceeded) {
