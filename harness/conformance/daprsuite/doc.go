@@ -18,7 +18,8 @@
 // neither, and a name in scope.txt that the suite does not have, are errors.
 //
 // A case in which the suite gets stuck (two minutes without a word) or panics has
-// no end, and counts as failed; those that had not begun are run after it.
+// no end, and counts as failed; those that had not begun, or ran beside it, are
+// run after it.
 //
 // Dapr's control plane is not built: a program that exits at once, with an
 // error, stands for each part of it, so that a case which needs one fails.

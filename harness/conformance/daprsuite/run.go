@@ -28,12 +28,15 @@ const (
 	suiteTime = 40 * time.Minute // of a start of the suite: enough for a sidecar that never gets ready
 )
 
-// run starts the suite on exactly these cases, and once more on those that were
-// not begun when it got stuck or panicked. The lines of test2json go to keep.
+// run starts the suite on exactly these cases. Where it gets stuck or panics, it
+// is started once more on those that had not begun, and on each that was running
+// by itself: only one of them is to blame. The lines of test2json go to keep.
 func (s suite) run(ctx context.Context, p program, cases []string, keep io.Writer) (run, error) {
 	all := run{results: map[string]result{}}
-	for left := cases; len(left) > 0; {
-		r, err := s.start(ctx, p, left, keep)
+	for queue := [][]string{cases}; len(queue) > 0; {
+		part := queue[0]
+		queue = queue[1:]
+		r, err := s.start(ctx, p, part, keep)
 		if err != nil {
 			return run{}, err
 		}
@@ -41,17 +44,27 @@ func (s suite) run(ctx context.Context, p program, cases []string, keep io.Write
 		if all.cpu += r.cpu; r.cpu == unknownCPU {
 			all.cpu = unknownCPU
 		}
-		var next []string
-		for _, c := range left {
+		var unbegun, unended []string
+		for _, c := range part {
 			all.results[c] = r.results[c]
-			if r.results[c].outcome == notBegun {
-				next = append(next, c)
+			switch r.results[c].outcome {
+			case notBegun:
+				unbegun = append(unbegun, c)
+			case noEnd:
+				unended = append(unended, c)
 			}
 		}
-		if len(next) == len(left) {
-			return run{}, fmt.Errorf("the suite begins none of the cases: %s", r.results[left[0]].message)
+		if len(unbegun) == len(part) {
+			return run{}, fmt.Errorf("the suite begins none of the cases: %s", r.results[part[0]].message)
 		}
-		left = next
+		if len(unbegun) > 0 {
+			queue = append(queue, unbegun)
+		}
+		if len(unended) > 1 {
+			for _, c := range unended {
+				queue = append(queue, []string{c})
+			}
+		}
 	}
 	return all, nil
 }
