@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 GO ?= go
 # Modules of their own: see "Modules" in README.md.
-MODULES := . examples harness/images
+MODULES := . examples harness/images harness/conformance/daprsuite
 # The race detector needs a C compiler.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 # The cases on real Dapr wait for its clocks: some seven minutes.
@@ -16,7 +16,7 @@ TESTFLAGS ?= -shuffle=on -timeout=30m $(RACE)
 FUZZTIME ?= 5m
 DURATION ?= 10m
 
-.PHONY: help demo test short corpus mutants contained differential images lint fmt tidy fuzz bench golden
+.PHONY: help demo test short corpus mutants contained conformance differential images lint fmt tidy fuzz bench golden
 
 help: ## this list
 	@echo "eventproof: event contract testing for Go services on Dapr pub/sub"
@@ -72,6 +72,15 @@ contained: ## the harness's tests with the test process itself in a container be
 differential: ## random scenarios on the fake and on real Dapr, for DURATION (10m); then planted defects, each to be found
 	@EVENTPROOF_REAL=required $(GO) test -count=1 -v -timeout=0 -run '^TestBothWorldsAgree$$' ./harness/conformance/differential -duration $(DURATION) | grep -v '^ *--- PASS\|^=== '
 	@EVENTPROOF_REAL=required $(GO) test -count=1 -timeout=0 -run '^TestPlantedDefectsAreFound$$' ./harness/conformance/differential -planted
+
+# daprd is the one of harness/images. TIMES and GROUP (pubsub,outbox,…) may be given.
+TIMES ?= 3
+GROUP ?=
+conformance: ## Dapr's own integration tests on daprd and on fakedaprd, side by side (5 minutes to compile the first time)
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	ln -s "$$($(GO) -C harness/images run . -program)" "$$dir/daprd"; \
+	$(GO) build -o "$$dir/fakedaprd" ./fakes/cmd/fakedaprd; \
+	$(GO) -C harness/conformance/daprsuite run . -times $(TIMES) -group '$(GROUP)' "$$dir/daprd" "$$dir/fakedaprd"
 
 images: ## build the daprd and redis images for a machine that cannot pull them (about 4 minutes the first time)
 	@$(GO) -C harness/images run .

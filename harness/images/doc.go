@@ -12,7 +12,8 @@
 // version set by the linker (github.com/dapr/dapr Makefile, DEFAULT_LDFLAGS).
 // Which version follows from this module's go.mod. The image is laid out like
 // the official one (docker/Dockerfile): /daprd, no entrypoint, user 65532.
-// The program is kept in the user's cache directory under eventproof/.
+// The program is kept in the user's cache directory under eventproof/; with
+// -program, one for this machine is made and its path printed, and no image.
 //
 // # redis
 //

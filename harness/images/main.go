@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -17,14 +18,21 @@ import (
 func main() {
 	force := flag.Bool("force", false, "build images again that exist already, and the cached daprd too")
 	only := flag.String("only", "", "build just one of daprd, redis")
+	program := flag.Bool("program", false, "build no image, but daprd as a program of this machine, and print its path; needs no container engine")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run . [-force] [-only daprd|redis]\n\nBuilds eventproof/daprd and eventproof/redis for the local container engine.\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run . [-force] [-only daprd|redis] [-program]\n\nBuilds eventproof/daprd and eventproof/redis for the local container engine.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Stdout, *force, *only); err != nil {
+	err := error(nil)
+	if *program {
+		err = printProgram(ctx, os.Stdout, os.Stderr, *force)
+	} else {
+		err = run(ctx, os.Stdout, *force, *only)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "images: %v\n", err)
 		os.Exit(1)
 	}
@@ -78,6 +86,20 @@ func run(ctx context.Context, out io.Writer, force bool, only string) error {
 		}
 	}
 	return nil
+}
+
+// printProgram makes daprd for the machine that this runs on.
+func printProgram(ctx context.Context, out, progress io.Writer, force bool) error {
+	version, err := daprVersion(ctx)
+	if err != nil {
+		return err
+	}
+	path, err := program(ctx, version, runtime.GOOS, runtime.GOARCH, force, func(what string) { fmt.Fprintln(progress, what) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, path)
+	return err
 }
 
 func make1(ctx context.Context, out io.Writer, e engine, i image, force bool) error {
