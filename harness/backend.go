@@ -310,6 +310,9 @@ func (b *backend) connect(ctx context.Context, app string, e world.Endpoint) err
 	if err != nil {
 		return err
 	}
+	if text := otherVersion(b.recorder.Config().Dapr, m.RuntimeVersion); text != "" {
+		b.recorder.Logf("%s", text)
+	}
 	b.recorder.Journal().SetHead(func(h *journal.Head) {
 		versions := maps.Clone(h.Versions) // a head that was read stays as it was
 		versions["dapr"] = m.RuntimeVersion

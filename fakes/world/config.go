@@ -24,7 +24,8 @@ type Config struct {
 	// Dapr is the version whose behaviour the fake shows: "1.16" (default) or
 	// "1.17". From 1.17 on an event that fails without a dead letter topic is
 	// lost, not redelivered; HTTP 404 is dead-lettered; cloudevent.subject and the
-	// stable bulk calls work. Real Dapr is of the version of its image.
+	// stable bulk calls work. Real Dapr is of the version of its image, and the
+	// harness logs where that is another.
 	Dapr string
 	// Seed draws the ids and the jitter. Default: from the test's name, so a
 	// test is the same in each run; EVENTPROOF_SEED overrides.
