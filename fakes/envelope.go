@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -23,8 +24,8 @@ func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, 
 		if err := decode(data, &event); err != nil {
 			return nil, err
 		}
-		if event == nil { // the JSON text null
-			event = make(map[string]any)
+		if event == nil {
+			return nil, errNull
 		}
 		complete(event, pubsub, topic)
 	} else {
@@ -35,6 +36,10 @@ func (w *backend) envelope(app, pubsub, topic, contentType string, data []byte, 
 	}
 	return json.Marshal(event) // sorts keys at every level, escapes <, >, &
 }
+
+// errNull stands for a panic of daprd (assignment to entry in nil map, in
+// FromCloudEvent), which over gRPC ends its process.
+var errNull = errors.New("the CloudEvent is the JSON text null, at which daprd 1.16 panics")
 
 // noTrace is what daprd writes where there is no span.
 const noTrace = "00-00000000000000000000000000000000-0000000000000000-00"
