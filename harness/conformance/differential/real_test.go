@@ -46,6 +46,9 @@ func TestSeed(t *testing.T) {
 	t.Logf("\n%s", Generate(*seedFlag))
 	s := &session{t: t, real: true}
 	found := s.differences("seed", drawnFrom(*seedFlag, 1))
+	if found != nil && s.played == 0 {
+		t.Skip("no world was played: its test says why it was skipped")
+	}
 	if found != nil {
 		for _, d := range found[0] {
 			t.Error(d.text("fake", "daprd"))
