@@ -131,3 +131,17 @@ func TestMetadataOfARawBulkPublish(t *testing.T) {
 	settle(t, w)
 	require.Equal(t, []string{"", "1", "maybe"}, got)
 }
+
+// daprd 1.16 panics at it: the connection breaks over HTTP, and over gRPC the
+// process ends. It was seen with the binary.
+func TestACloudEventThatIsNullIsRefused(t *testing.T) {
+	w := fakes.Start(t, world.Config{})
+	s, err := w.Sidecar(t.Context(), "publisher")
+	require.NoError(t, err)
+	_, err = s.Client().GrpcClient().PublishEvent(t.Context(), &runtime.PublishEventRequest{PubsubName: world.DefaultPubSub, Topic: "orders",
+		DataContentType: "application/cloudevents+json", Data: []byte(`null`)})
+	require.ErrorContains(t, err, "cannot create cloudevent")
+	data, err := w.Topic(t.Context(), world.DefaultPubSub, "orders")
+	require.NoError(t, err)
+	require.Empty(t, data)
+}

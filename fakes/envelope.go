@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -42,8 +43,8 @@ func (w *backend) envelope(a *app, pubsub, topic, contentType string, data []byt
 	if err := decode(data, &event); err != nil {
 		return sealed{}, err
 	}
-	if event == nil { // the JSON text null
-		event = make(map[string]any)
+	if event == nil {
+		return sealed{}, errNull
 	}
 	complete(event, pubsub, topic, w.version.noTrace)
 	if expiration := expires(metadata); expiration != "" && !own {
@@ -56,6 +57,10 @@ func (w *backend) envelope(a *app, pubsub, topic, contentType string, data []byt
 // overrides are metadata that set an attribute: cloudevent.<attribute>, whose case
 // does not matter.
 var overrides = [...]string{"cloudevent.id", "cloudevent.source", "cloudevent.type", "cloudevent.traceid", "cloudevent.traceparent", "cloudevent.tracestate"}
+
+// errNull stands for a panic of daprd (assignment to entry in nil map, in
+// FromCloudEvent), which over gRPC ends its process.
+var errNull = errors.New("the CloudEvent is the JSON text null, at which daprd 1.16 panics")
 
 // overriding is what a message's metadata says of each of the overrides.
 type overriding struct {

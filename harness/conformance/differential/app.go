@@ -30,9 +30,8 @@ type cast struct {
 	kind  string
 	roles []role
 
-	mu    sync.Mutex
-	sdk   client.Client
-	ended chan struct{} // closed when nothing is waited for any more
+	mu  sync.Mutex
+	sdk client.Client
 }
 
 // casts are the apps of a stage.
@@ -41,7 +40,7 @@ func (st *Stage) casts(records []*record) []*cast {
 	var all []*cast
 	for _, id := range st.apps {
 		kind, _, _ := strings.Cut(id, "-")
-		byID[id] = &cast{id: id, kind: kind, ended: make(chan struct{})}
+		byID[id] = &cast{id: id, kind: kind}
 		all = append(all, byID[id])
 	}
 	for i, a := range st.Acts {

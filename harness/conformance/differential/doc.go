@@ -4,6 +4,11 @@
 //	make differential                         # ten minutes of new scenarios
 //	go test ./harness/conformance/differential -run '^TestSeed$' -seed 4711
 //
+// Without -duration one world of fixed seeds is played. Flags are -seed, -duration
+// (also EVENTPROOF_DURATION), -scenarios (at a time), -findings (after which it
+// ends), -patience (with the shrinking of one) and -planted. The counts printed are
+// of executions: one is a scenario played on both worlds, shrinking included.
+//
 // A [Scenario] follows from a seed: pubsub components with their inbound
 // policies, apps with their subscriptions and the answer that each gives to each
 // attempt, and what is published. A [Stage] is a world that plays many at a time,
@@ -32,4 +37,10 @@
 // A scenario that differs is played again, alone; one that then does not differ is
 // reported as unstable, which is no verdict. Else it is made smaller as long as it
 // differs: all the ways to leave something out are played at a time, in one world.
+//
+// # Planted defects
+//
+// With -planted TestPlantedDefectsAreFound builds the fake with one defect at a
+// time (go test -overlay) and tells how long it takes until real Dapr is seen to
+// differ from it.
 package differential

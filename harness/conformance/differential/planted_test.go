@@ -44,10 +44,10 @@ func TestPlantedDefectsAreFound(t *testing.T) {
 	for _, d := range defects() {
 		t.Run(d.name, func(t *testing.T) {
 			overlay := d.plant(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			began := time.Now()
-			cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-v", "-run", "^TestBothWorldsAgree$", ".", "-duration=90s", "-seed=1", "-findings=1", "-patience=1ns")
+			cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-v", "-vet=off", "-run", "^TestBothWorldsAgree$", ".", "-duration=2m", "-seed=1", "-findings=1", "-patience=1ns", fmt.Sprintf("-scenarios=%d", perWorld))
 			cmd.Env = append(os.Environ(), "EVENTPROOF_REAL=required")
 			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 			cmd.WaitDelay = 30 * time.Second

@@ -11,10 +11,11 @@ import (
 )
 
 var (
-	seedFlag     = flag.Uint64("seed", 0, "the scenario that TestSeed plays, or the first one of TestBothWorldsAgree")
-	durationFlag = flag.Duration("duration", 0, "for how long TestBothWorldsAgree draws new scenarios, with seeds from the clock; also EVENTPROOF_DURATION")
-	patienceFlag = flag.Duration("patience", time.Minute, "for how long a finding is shrunk")
-	findingsFlag = flag.Int("findings", 3, "after how many findings TestBothWorldsAgree ends")
+	seedFlag      = flag.Uint64("seed", 0, "the scenario that TestSeed plays, or the first one of TestBothWorldsAgree")
+	durationFlag  = flag.Duration("duration", 0, "for how long TestBothWorldsAgree draws new scenarios, with seeds from the clock; also EVENTPROOF_DURATION")
+	patienceFlag  = flag.Duration("patience", time.Minute, "for how long a finding is shrunk")
+	scenariosFlag = flag.Int("scenarios", 3*perWorld, "how many scenarios TestBothWorldsAgree plays at a time with -duration")
+	findingsFlag  = flag.Int("findings", 3, "after how many findings TestBothWorldsAgree ends")
 )
 
 // TestBothWorldsAgree plays one world of fixed seeds, or, with -duration, new
@@ -28,7 +29,7 @@ func TestBothWorldsAgree(t *testing.T) {
 		require.NoError(t, err, "EVENTPROOF_DURATION")
 	}
 	if duration > 0 {
-		s.first, s.until, s.size = uint64(time.Now().Unix())*1000, time.Now().Add(duration), 3*perWorld
+		s.first, s.until, s.size = uint64(time.Now().Unix())*1000, time.Now().Add(duration), *scenariosFlag
 	}
 	if *seedFlag != 0 {
 		s.first = *seedFlag
@@ -45,6 +46,9 @@ func TestSeed(t *testing.T) {
 	t.Logf("\n%s", Generate(*seedFlag))
 	s := &session{t: t, real: true}
 	found := s.differences("seed", drawnFrom(*seedFlag, 1))
+	if found != nil && s.played == 0 {
+		t.Skip("no world was played: its test says why it was skipped")
+	}
 	if found != nil {
 		for _, d := range found[0] {
 			t.Error(d.text("fake", "daprd"))
