@@ -65,18 +65,22 @@ func (w *backend) wait(ctx context.Context, d time.Duration) bool {
 // too.
 func never(error) bool { return false }
 
-// isWholly reports whether the call was refused for ETags alone.
-func isWholly(err error) bool { _, ok := err.(*state.ETagError); return ok }
+// onlyETags reports whether the call was refused for ETags alone.
+func onlyETags(err error) bool {
+	var mismatch *state.ETagError
+	var bulk state.BulkError
+	return errors.As(err, &mismatch) && (!errors.As(err, &bulk) || len(bulk.Others()) == 0)
+}
 
 // inBulk writes or removes keys. What is tried again is what was not refused for
 // its ETag.
 //
 // Source: dapr v1.16.0 pkg/components/state/bulk.go PerformBulkStoreOperation.
 func inBulk[R any](ctx context.Context, s *sidecar, store *stateStore, requests []R, do func([]R) error) error {
-	return s.underPolicy(ctx, store, isWholly, func() error {
+	return s.underPolicy(ctx, store, onlyETags, func() error {
 		err := do(requests)
 		var refused state.BulkError
-		if !isWholly(err) && errors.As(err, &refused) {
+		if !onlyETags(err) && errors.As(err, &refused) {
 			var again []R
 			for _, i := range refused.Others() {
 				again = append(again, requests[i])

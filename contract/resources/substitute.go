@@ -68,7 +68,8 @@ func (sub Substitution) database(component string) int {
 // s is what Load returned, not what one app sees of it.
 //
 // Besides pubsub components, those of a type of Redis (state.redis,
-// lock.redis, …) get its address. Components of other types stay as they are.
+// lock.redis, …) get its address. Components of other types stay as they are, but
+// for state stores where StatesInMemory says otherwise.
 func Substitute(s *Set, sub Substitution) (files map[string][]byte, listed []string) {
 	files = map[string][]byte{}
 	if s == nil {
