@@ -125,6 +125,21 @@ func reference(t *testing.T, got map[string]any, app, pubsub, topic, contentType
 	return out
 }
 
+// TestAnEnvelopeHoldsNoRoomThatItDoesNotNeed keeps what waits small.
+func TestAnEnvelopeHoldsNoRoomThatItDoesNotNeed(t *testing.T) {
+	w := &backend{ids: newIDs(1)}
+	for _, contentType := range []string{"application/json", "application/octet-stream", "text/plain"} {
+		data := bytes.Repeat([]byte("1"), 300)
+		out, err := w.envelope("app", "pubsub", "orders", contentType, data, map[string]string{"cloudevent.type": "order.placed"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spare := cap(out.data) - len(out.data); spare > 128 {
+			t.Errorf("%s: %d bytes of room for %d", contentType, cap(out.data), len(out.data))
+		}
+	}
+}
+
 // FuzzEnvelope holds the envelope around plain data against the one that
 // encoding/json makes, and what is said to be known of it against what reading it
 // says.

@@ -154,6 +154,17 @@
 // something) lets others run beside it, up to the component's concurrency, as
 // daprd's workers would. Ids and jitter come from [world.Config].Seed.
 //
+// In real time a delivery begins while the test still sends: only a bubble has a
+// moment at which all have paused. What is sent within one is sent before the first
+// delivery.
+//
+// # Long runs
+//
+// A world keeps all that happened: the journal, the streams (Redis deletes nothing),
+// what each app handled. With [world.Config].JournalTo it keeps what is open: the
+// journal goes to a writer, and an event is forgotten once every consumer group on
+// its topic has acknowledged it.
+//
 // # Not simulated
 //
 // Refused with an error that says so, never passed over in silence: bindings, actors

@@ -85,7 +85,7 @@ func knownTopicEvent(d *delivery) (*runtime.TopicEventRequest, error) {
 		case "specversion":
 		default:
 			texts = append(texts, structpb.Value_StringValue{StringValue: value})
-			values = append(values, structpb.Value{Kind: &texts[len(texts)-1]}) //nolint:govet // a new value
+			values = append(values, structpb.Value{Kind: &texts[len(texts)-1]})
 			r.Extensions.Fields[name] = &values[len(values)-1]
 		}
 	}

@@ -1,11 +1,14 @@
 package world
 
+import "slices"
+
 // passed is what a recorder knows of the events with one CloudEvents id. They are
 // few: lists that are searched take less room than maps.
 type passed struct {
 	held     int    // messages of the broker with the id: see Hold
 	data     []byte // what the journal holds of the event, last
-	places   []place
+	place    place  // the latest, where there is one
+	others   []place
 	attempts []attempts
 }
 
@@ -51,31 +54,34 @@ func (r *Recorder) Release(id string) {
 	}
 }
 
-// published says that the event was published; the latest place stands last.
+// published says that the event was published.
 func (p *passed) published(pubsub, topic string, seq int) {
-	for i, at := range p.places {
-		if at.pubsub == pubsub && at.topic == topic {
-			p.places = append(p.places[:i], p.places[i+1:]...)
-			break
-		}
+	if latest := p.place; latest.seq != 0 && (latest.pubsub != pubsub || latest.topic != topic) {
+		p.others = slices.DeleteFunc(p.others, func(at place) bool { return at.pubsub == pubsub && at.topic == topic })
+		p.others = append(p.others, latest)
 	}
-	p.places = append(p.places, place{pubsub, topic, seq})
+	p.place = place{pubsub, topic, seq}
 }
 
-// on is the latest published entry on the topic or, where there is none, on any:
-// then the event was dead-lettered from another topic. It is 0 where none is known.
+// on is the latest published entry on the topic or, where there is none, on any of
+// the pubsub: then the event was dead-lettered from another topic. It is 0 where
+// none is known.
 func (p *passed) on(pubsub, topic string) (latest int) {
 	if p == nil {
 		return 0
 	}
-	for _, at := range p.places {
+	for i := range len(p.others) + 1 {
+		at := p.place
+		if i < len(p.others) {
+			at = p.others[i]
+		}
 		if at.pubsub != pubsub {
 			continue
 		}
 		if at.topic == topic {
 			return at.seq
 		}
-		latest = at.seq
+		latest = max(latest, at.seq)
 	}
 	return latest
 }

@@ -166,7 +166,7 @@ func (r *Recorder) Publish(p Publication) (seq int, event contract.Ref) {
 func (r *Recorder) PublishUnder(p Publication) (seq int, event contract.Ref, cause int) {
 	var e contract.Event
 	var err error
-	if event = p.Event; p.Envelope != nil && !(p.Known && r.Catalog() == nil) {
+	if event = p.Event; p.Envelope != nil && (!p.Known || r.Catalog() != nil) {
 		if e, err = r.parse(p.PubSub, p.Topic, p.Envelope, p.Raw); err == nil {
 			event = r.Catalog().Ref(e)
 		}

@@ -43,9 +43,11 @@ func publication(e contract.Event) (data []byte, contentType string, metadata ma
 		data, err = json.Marshal(e)
 		return data, "application/cloudevents+json", nil, err
 	}
-	metadata = make(map[string]string, 3)
 	state := func(key, value string) {
 		if value != "" {
+			if metadata == nil {
+				metadata = make(map[string]string, 3)
+			}
 			metadata[key] = value
 		}
 	}
