@@ -18,9 +18,12 @@ import (
 // redeliveries.
 const rounds = 1
 
+// horizon is for how long a world may stay unsettled. What is drawn takes seconds.
+const horizon = 30 * time.Second
+
 // Config is what a world is started with that plays the stage.
 func (st *Stage) Config() world.Config {
-	return world.Config{Resources: []fs.FS{st.Resources()}, Rounds: rounds, Seed: 1}
+	return world.Config{Resources: []fs.FS{st.Resources()}, Rounds: rounds, Seed: 1, Horizon: horizon}
 }
 
 // entry is a line of a journal.
