@@ -215,11 +215,8 @@ func (a *Act) unnamed(event int) bool {
 	if p.Metadata["rawPayload"] != "" {
 		return true
 	}
-	named := func(contentType, data string) bool {
-		return !isCloudEvent(contentType) || strings.Contains(data, `"id":"$id"`)
-	}
 	if len(p.Entries) > 0 {
-		return slices.ContainsFunc(p.Entries, func(e Entry) bool { return !named(e.ContentType, e.Data) })
+		return slices.ContainsFunc(p.Entries, func(e Entry) bool { return anonymous(e.ContentType, e.Data) })
 	}
-	return !named(p.ContentType, p.Data)
+	return anonymous(p.ContentType, p.Data)
 }
