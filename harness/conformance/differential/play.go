@@ -18,9 +18,12 @@ import (
 // redeliveries.
 const rounds = 1
 
+// horizon is for how long a world may stay unsettled. What is drawn takes seconds.
+const horizon = 30 * time.Second
+
 // Config is what a world is started with that plays the stage.
 func (st *Stage) Config() world.Config {
-	return world.Config{Resources: []fs.FS{st.Resources()}, Rounds: rounds, Seed: 1}
+	return world.Config{Resources: []fs.FS{st.Resources()}, Rounds: rounds, Seed: 1, Horizon: horizon}
 }
 
 // entry is a line of a journal.
@@ -212,11 +215,8 @@ func (a *Act) unnamed(event int) bool {
 	if p.Metadata["rawPayload"] != "" {
 		return true
 	}
-	named := func(contentType, data string) bool {
-		return !isCloudEvent(contentType) || strings.Contains(data, `"id":"$id"`)
-	}
 	if len(p.Entries) > 0 {
-		return slices.ContainsFunc(p.Entries, func(e Entry) bool { return !named(e.ContentType, e.Data) })
+		return slices.ContainsFunc(p.Entries, func(e Entry) bool { return anonymous(e.ContentType, e.Data) })
 	}
-	return !named(p.ContentType, p.Data)
+	return anonymous(p.ContentType, p.Data)
 }
