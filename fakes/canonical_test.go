@@ -130,7 +130,7 @@ func TestAnEnvelopeHoldsNoRoomThatItDoesNotNeed(t *testing.T) {
 	w := &backend{ids: newIDs(1)}
 	for _, contentType := range []string{"application/json", "application/octet-stream", "text/plain"} {
 		data := bytes.Repeat([]byte("1"), 300)
-		out, err := w.envelope("app", "pubsub", "orders", contentType, data, map[string]string{"cloudevent.type": "order.placed"})
+		out, err := w.envelope(&app{id: "app"}, "pubsub", "orders", contentType, data, map[string]string{"cloudevent.type": "order.placed"})
 		if err != nil {
 			t.Fatal(err)
 		}

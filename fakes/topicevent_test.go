@@ -23,7 +23,7 @@ func TestAKnownEventIsTheOneThatIsRead(t *testing.T) {
 		{"application/json", ``},
 		{"text/plain", ``},
 	} {
-		out, err := w.envelope("app", "pubsub", "orders", c.contentType, []byte(c.data), map[string]string{"cloudevent.type": "order.placed", "cloudevent.tracestate": "a=b"})
+		out, err := w.envelope(&app{id: "app"}, "pubsub", "orders", c.contentType, []byte(c.data), map[string]string{"cloudevent.type": "order.placed", "cloudevent.tracestate": "a=b"})
 		if err != nil {
 			t.Fatal(err)
 		}
