@@ -100,17 +100,16 @@ func (i *incarnation) within(ctx context.Context, timeout time.Duration, call fu
 		return call(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel() // not by who answers: its answer and the end of the context would be one moment
 	answers := make(chan outcome, 1)
 	i.calls.Add(1)
 	go func() {
 		defer i.calls.Done()
-		defer cancel()
 		answers <- call(ctx)
 	}()
 	select {
 	case o := <-answers:
-		// Not any error: the goroutine that answered may have cancelled it by now.
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) || i.ctx.Err() != nil {
+		if ctx.Err() == nil || i.ctx.Err() != nil {
 			return o
 		}
 	case <-ctx.Done():

@@ -76,7 +76,7 @@ func (m mutant) kill(t *testing.T, path, changed string) string {
 			return ""
 		}
 	}
-	test := exec.Command("go", "test", "-vet=off", "-count=1", "-failfast", "-timeout=90s", "-overlay", filepath.Join(dir, "overlay.json"), "-run", fakeSide, ".")
+	test := exec.Command("go", "test", "-vet=off", "-count=1", "-failfast", "-timeout=120s", "-overlay", filepath.Join(dir, "overlay.json"), "-run", fakeSide, ".")
 	test.Env = append(os.Environ(), "EVENTPROOF_REAL=off")
 	out, err := test.CombinedOutput()
 	if err == nil {
