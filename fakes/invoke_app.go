@@ -41,6 +41,10 @@ func (w *backend) callApp(ctx context.Context, a *app, protocol world.Protocol, 
 		}
 		return in.callHTTP(ctx, transportFunc(func(*http.Request) (*http.Response, error) { return nil, refused }), false, base, with)
 	}
+	if err := i.health.refuses(); err != nil {
+		i.leave()
+		return nil, status.Error(codes.Internal, err.Error())
+	}
 	appCtx := i.ctx
 	if in.cause > 0 {
 		appCtx = world.InDelivery(appCtx, a.id, in.cause)

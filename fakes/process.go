@@ -223,7 +223,8 @@ func (h *Host) start(p *process, set *resources.Set, k kinds, plugged map[string
 	}
 	a.declared = declared
 	a.sidecar = newSidecar(w, a)
-	p.sidecar = a.sidecar
+	p.sidecar, a.protocol = a.sidecar, p.AppProtocol
+	_, p.sidecar.appPort, _ = net.SplitHostPort(p.AppAddress)
 	return nil
 }
 

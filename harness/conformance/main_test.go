@@ -10,7 +10,7 @@ import (
 
 // worldsAtOnce is how many tests on real Dapr run side by side where the command
 // line does not say it: they wait for Dapr's clocks, and leave the processors alone.
-const worldsAtOnce = "8"
+const worldsAtOnce = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

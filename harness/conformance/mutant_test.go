@@ -86,7 +86,7 @@ func mutants() []mutant {
 		{"publish.go", "if _, ok := a.components[p.pubsub]; !ok {", "if _, ok := a.components[p.pubsub]; !ok && p.topic == \"\" {", "an unknown pubsub is refused"},
 		{"stream.go", "if !c.MaySubscribe(a.id, in.GetTopic()) {", "if in.GetTopic() == \"\" && !c.MaySubscribe(a.id, in.GetTopic()) {", "a stream subscribes within its scope only"},
 		// The broker.
-		{"broker.go", "if now.Sub(p.read) < by.processingTimeout {", "if now.Sub(p.read) < 20*by.processingTimeout {", "what is pending comes again after processingTimeout"},
+		{"broker.go", "		if p.queued == 0 {\n			p.rounds++", "		if p.queued != 0 {\n			p.rounds++", "what is pending comes again after processingTimeout"},
 		{"broker.go", "g = &group{groupKey: key, topic: b.topic(key.topicKey)}", "g = &group{groupKey: key, topic: b.topic(key.topicKey), next: len(b.topic(key.topicKey).log)}", "a new group begins at the topic's beginning"},
 		{"broker.go", "	s := slices.MinFunc(g.subs, earlier)", "	s := slices.MaxFunc(g.subs, earlier)", "who has waited longest is served"},
 		{"broker.go", "	g.blocked = append(g.blocked, s)\n", "", "the read of a stream that has ended takes an event"},

@@ -24,7 +24,7 @@ func Resources() []fs.FS {
 		return "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: " + name +
 			"\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata:\n" +
 			"  - {name: redisHost, value: \"localhost:6379\"}\n" +
-			"  - {name: processingTimeout, value: \"1000ms\"}\n  - {name: redeliverInterval, value: \"300\"}\n"
+			"  - {name: processingTimeout, value: \"2000ms\"}\n  - {name: redeliverInterval, value: \"300\"}\n"
 	}
 	return []fs.FS{fstest.MapFS{
 		"plain.yaml":    {Data: []byte(component(Plain))},

@@ -167,7 +167,7 @@ func (c TableCase) processingTimeout() time.Duration {
 	case c.together():
 		return 10 * time.Minute
 	case c.serial() && c.Policy == "timeout":
-		return 6500 * time.Millisecond
+		return 12 * time.Second
 	case c.serial():
 		return 5 * time.Second
 	}

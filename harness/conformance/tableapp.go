@@ -80,14 +80,13 @@ func (p *tablePlay) take(calls ...tableCall) (slow, released bool) {
 	return slow, p.released
 }
 
-// linger is longer than the timeout of any policy: the caller gives up before.
-func linger(ctx context.Context) {
-	limit := time.NewTimer(5 * time.Second)
+// linger keeps daprd waiting until the policy's timeout has passed for it. The
+// request's own context is not minded: over gRPC it has the same deadline, and an
+// answer at that moment may still be in time.
+func linger() {
+	limit := time.NewTimer(2500 * time.Millisecond)
 	defer limit.Stop()
-	select {
-	case <-ctx.Done():
-	case <-limit.C:
-	}
+	<-limit.C
 }
 
 // tableApp is one app of the table: it gives each case's answer.
@@ -146,7 +145,7 @@ func (a *tableApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	slow, released := p.take(tableCall{event: label, path: r.URL.Path, shape: p.shapeHTTP(r.Header, body)})
 	if slow {
-		linger(r.Context())
+		linger()
 	}
 	if released {
 		return
@@ -204,7 +203,7 @@ func (p *tablePlay) serveBulk(w http.ResponseWriter, r *http.Request, body []byt
 	}
 	slow, released := p.take(calls...)
 	if slow {
-		linger(r.Context())
+		linger()
 	}
 	type entry struct {
 		EntryID string `json:"entryId"`
@@ -305,7 +304,7 @@ func (a *tableApp) OnTopicEvent(ctx context.Context, in *runtime.TopicEventReque
 	}
 	slow, released := p.take(p.callGRPC(ctx, in))
 	if slow {
-		linger(ctx)
+		linger()
 	}
 	if released {
 		return &runtime.TopicEventResponse{}, nil
@@ -344,7 +343,7 @@ func (a *tableApp) OnBulkTopicEventAlpha1(ctx context.Context, in *runtime.Topic
 	}
 	slow, released := p.take(calls...)
 	if slow {
-		linger(ctx)
+		linger()
 	}
 	reply := p.reply()
 	if !released && reply.code != codes.OK {

@@ -218,6 +218,13 @@ func (r *tableRun) end(ctx context.Context, plays []*tablePlay) error {
 			pending, err = r.settle(ctx)
 		}
 	}
+	// With a dead letter topic hardly anything stays pending: the horizon may have
+	// passed between a dead letter and the acknowledgement that follows it.
+	for looks := 0; err == nil && looks < 3 && slices.ContainsFunc(plays, func(p *tablePlay) bool { return p.DeadLetter && len(pending[p.Topic()]) > 0 }); looks++ {
+		if err = sleep(ctx, 500*time.Millisecond); err == nil {
+			pending, err = r.settle(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -358,9 +365,12 @@ func (p *tablePlay) waits(round []tableCall, virtual bool) (wrong []string) {
 			least, most = 2100*time.Millisecond, 2100*time.Millisecond
 		}
 		waited := round[i].at.Sub(round[i-1].at)
+		if !virtual {
+			least /= 2 // an attempt may reach the app late, and the next one in time
+		}
 		// The fake gives each call that waits for something 50 ms to itself first.
-		const early, late = 20 * time.Millisecond, 600 * time.Millisecond
-		if waited < least-early || virtual && waited > most+late {
+		const late = 600 * time.Millisecond
+		if waited < least || virtual && waited > most+late {
 			wrong = append(wrong, fmt.Sprintf("%s: attempt %d came %s after the one before: want %s to %s", round[i].event, i+1, waited, least, most))
 		}
 	}
