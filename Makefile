@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 GO ?= go
 # Modules of their own: see "Modules" in README.md.
-MODULES := . examples harness/images harness/conformance/daprsuite
+MODULES := . examples fakes/bench harness/images harness/conformance/daprsuite
 # The race detector needs a C compiler.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 # The cases on real Dapr wait for its clocks: some seven minutes.
@@ -99,14 +99,14 @@ tidy: ## go mod tidy in every module
 	@for module in $(MODULES); do $(GO) -C $$module mod tidy; done
 
 fuzz: ## each fuzz test for FUZZTIME (5m)
-	@for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' contract | sed 's/func //' | sort -u); do \
-		package=$$(grep -rlE --include='*_test.go' "^func $$target\(" contract | head -1 | xargs dirname); \
+	@for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' contract fakes | sed 's/func //' | sort -u); do \
+		package=$$(grep -rlE --include='*_test.go' "^func $$target\(" contract fakes | head -1 | xargs dirname); \
 		echo "== $$target ($$package), $(FUZZTIME)"; \
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$package; \
 	done
 
 bench: ## the benchmarks, each once
-	@for module in . examples; do $(GO) -C $$module test -run '^$$' -bench . -benchtime 1x ./...; done
+	@for module in . examples fakes/bench; do $(GO) -C $$module test -run '^$$' -bench . -benchtime 1x ./...; done
 
 golden: ## write the golden files anew; read the diff before you commit it
 	@for module in . examples; do $(GO) -C $$module test $$($(GO) -C $$module list -f '{{if .XTestGoFiles}}{{.Dir}}{{end}}' ./... | xargs grep -lsE '"update"' --include='*_test.go' -r | xargs -n1 dirname | sort -u) -update; done

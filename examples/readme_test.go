@@ -26,7 +26,7 @@ func TestTheReadmeIsTrue(t *testing.T) {
 	require.NoError(t, err)
 	attach, err := os.ReadFile("quickstart/attach_test.go")
 	require.NoError(t, err)
-	require.LessOrEqual(t, strings.Count(string(text), "\n"), 410, "a README is read to its end, or not at all")
+	require.LessOrEqual(t, strings.Count(string(text), "\n"), 440, "a README is read to its end, or not at all")
 	contract, err := os.ReadFile("quickstart/contracts/order.placed/contract.yaml")
 	require.NoError(t, err)
 	makefile, err := os.ReadFile("../Makefile")
@@ -51,7 +51,7 @@ func TestTheReadmeIsTrue(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, map[string]int{"go": 6, "yaml": 3, "sh": 7, "": 4}, count, "a block was added or taken away: see that it is checked")
+	assert.Equal(t, map[string]int{"go": 6, "yaml": 3, "sh": 8, "": 4}, count, "a block was added or taken away: see that it is checked")
 }
 
 func runs(t *testing.T, command, makefile string) {
@@ -67,6 +67,11 @@ func runs(t *testing.T, command, makefile string) {
 		// As in a repository of their own, with what is here.
 		bin := filepath.Join(t.TempDir(), "eventproof")
 		command = "go build -o " + bin + " ./contract/cmd/eventproof && cd examples/orders && " + bin + " " + args
+	}
+	if args, ok := strings.CutPrefix(command, "fakedaprd "); ok {
+		// It would serve for ever: that its flags are known is enough here.
+		dir := t.TempDir()
+		command = "go run ./fakes/cmd/fakedaprd --version " + strings.ReplaceAll(args, "./dapr", dir)
 	}
 	command = strings.ReplaceAll(command, "/tmp/first-contract", t.TempDir()+"/first")
 	cmd := exec.Command("sh", "-c", command)

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -128,7 +130,7 @@ func (h *Host) Run(ctx context.Context, cfg Process) error {
 	defer p.closeListeners()
 	set, err := resources.Load(cfg.Resources...)
 	if err != nil {
-		return fmt.Errorf("load resources: %w", err)
+		return loading(err)
 	}
 	for _, w := range set.Warnings {
 		p.logf("warning", "%s", w)
@@ -158,6 +160,36 @@ func (h *Host) Run(ctx context.Context, cfg Process) error {
 		p.logf("error", "%s", err)
 	}
 	return p.end()
+}
+
+// loading is daprd's own text where it has one.
+//
+// Source: dapr v1.16.0 pkg/internal/loader/disk/disk.go.
+func loading(err error) error {
+	var duplicate *resources.DuplicateComponentError
+	if errors.As(err, &duplicate) {
+		named := func(c resources.Component) string { return fmt.Sprintf("%s (%s/%s)", c.Name, c.Type, c.Version) }
+		return fmt.Errorf("failed to load components: duplicate definition of Component name %s with existing %s; %w", named(duplicate.Component), named(duplicate.Existing), err)
+	}
+	return fmt.Errorf("failed to load components: %w", err)
+}
+
+// categories are what daprd knows of a component's type before its first dot.
+//
+// Source: dapr v1.16.0 pkg/components/category.go.
+var categories = []string{"bindings", "pubsub", "secretstores", "state", "workflowbackend", "middleware", "configuration", "crypto", "lock", "nameresolution", "conversation"}
+
+// checkTypes refuses components that daprd cannot even tell the category of.
+//
+// Source: dapr v1.16.0 pkg/runtime/processor/processor.go.
+func checkTypes(set *resources.Set) error {
+	var errs []error
+	for _, c := range set.Components {
+		if category, _, _ := strings.Cut(c.Type, "."); !slices.Contains(categories, category) {
+			errs = append(errs, fmt.Errorf("process component %s error: incorrect type %s (%s)", c.Name, c.Type, c.Place))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Kill ends a sidecar as a daprd that is killed: nothing that is under way is
@@ -197,7 +229,7 @@ func (h *Host) start(p *process, set *resources.Set, k kinds, plugged map[string
 		return err
 	}
 	a := w.newApp(p.AppID, set, k, plugged)
-	if err := checkStates(set); err != nil {
+	if err := errors.Join(checkStates(set), checkTypes(set)); err != nil {
 		return err
 	}
 	a.states = w.stateStores(a, set)

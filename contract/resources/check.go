@@ -38,7 +38,14 @@ func (l *loader) checkDuplicateComponents() {
 			who = strings.Join(before.Scopes, ", ")
 		}
 		l.fail(c.Place, "Component %q is defined already at %s: daprd refuses to start for %s, whatever the scopes of the second; give one of them another name", c.Name, before.Place, who)
+		l.errs[len(l.errs)-1] = &DuplicateComponentError{Component: c, Existing: before, error: l.errs[len(l.errs)-1]}
 	}
+}
+
+// DuplicateComponentError is that [Load] found a component's name twice in one root.
+type DuplicateComponentError struct {
+	Component, Existing Component
+	error
 }
 
 func (l *loader) checkSubscriptions() {

@@ -61,6 +61,8 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 			err := o.run(ctx, log)
 			if errors.Is(err, fakes.ErrForced) {
 				log.log("fatal", "Graceful shutdown timeout exceeded, forcing shutdown")
+			} else if err != nil {
+				log.log("fatal", "Fatal error from runtime: "+err.Error())
 			}
 			return err
 		}}
@@ -80,6 +82,11 @@ func (o *options) run(ctx context.Context, log *logger) error {
 	log.log("info", "Starting Dapr Runtime -- simulated by eventproof -- version "+version)
 	if len(o.ignored) > 0 {
 		log.log("warning", "without effect here: "+strings.Join(o.ignored, ", "))
+	}
+	for _, name := range []string{"NAMESPACE", "DAPR_API_TOKEN", "APP_API_TOKEN"} {
+		if os.Getenv(name) != "" {
+			log.log("warning", "without effect here: the environment variable "+name)
+		}
 	}
 	p, err := o.process()
 	if err != nil {
