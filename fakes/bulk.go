@@ -40,6 +40,13 @@ func (s *sidecar) publishBulk(pubsub, topic string, metadata map[string]string, 
 			return nil, err
 		}
 	}
+	failed, err := s.sendAll(pubsub, topic, metadata, entries, calls)
+	s.app.counters().bulkEgress(pubsub, topic, err == nil)
+	return failed, err
+}
+
+// sendAll hands the entries of a bulk call on, once they have been looked at.
+func (s *sidecar) sendAll(pubsub, topic string, metadata map[string]string, entries []bulkEntry, calls []publishCall) (failed []failedEntry, _ *publishError) {
 	if p, ok := s.app.components[pubsub].kind.(*pluggable); ok {
 		return s.sendBulk(p, topic, metadata, entries, calls)
 	}

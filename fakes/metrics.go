@@ -66,6 +66,11 @@ func (m *metrics) ingress(component, topic, process, status string) {
 	m.count("dapr_component_pubsub_ingress_count", "component", component, "namespace", "", "process_status", process, "status", status, "topic", topic)
 }
 
+// bulkEgress counts a bulk publish.
+func (m *metrics) bulkEgress(component, topic string, success bool) {
+	m.count("dapr_component_pubsub_egress_bulk_count", "component", component, "namespace", "", "success", fmt.Sprint(success), "topic", topic)
+}
+
 // failed counts an error of an API.
 func (m *metrics) failed(code, category string) {
 	if m == nil || !m.errors || code == "" || category == "" {

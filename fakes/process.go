@@ -313,8 +313,8 @@ func (p *process) connect(ctx context.Context) error {
 		w.engine.mu.Unlock()
 		if p.AppHealth != nil {
 			p.health = newAppHealth(*p.AppHealth, i, p)
-			p.becomeReady()
 			p.health.probe(ctx)
+			p.becomeReady()
 			return nil
 		}
 		p.subscribe(ctx)

@@ -100,7 +100,9 @@ func (w *backend) publish(a *app, p publishCall) *publishError {
 			return failed(publishFailed(p.pubsub, p.topic, err))
 		}
 	}
-	a.counters().egress(p.pubsub, p.topic, true)
+	if !p.wired {
+		a.counters().egress(p.pubsub, p.topic, true)
+	}
 	seq, ref, cause := w.recorder.PublishUnder(world.Publication{App: a.id, PubSub: p.pubsub, Topic: p.topic, Envelope: event.data, Raw: raw,
 		Event: event.event, Known: event.known > 0, Metadata: p.metadata, Protocol: p.protocol, Cause: p.cause})
 	published.event, published.seq, published.depth = ref, seq, w.depthUnder(cause)
