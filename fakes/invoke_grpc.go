@@ -68,7 +68,7 @@ func (d *daprServer) InvokeService(ctx context.Context, in *runtime.InvokeServic
 		return nil, err
 	}
 	answer := &common.InvokeResponse{ContentType: out.contentType}
-	if len(out.data) > 0 {
+	if len(out.data) > 0 || out.typeURL != "" { // an empty message of a type is one, too
 		answer.Data = &anypb.Any{Value: out.data, TypeUrl: out.typeURL}
 	}
 	return answer, nil

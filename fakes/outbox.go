@@ -294,6 +294,12 @@ func (d *delivery) relay() {
 //
 // Source: cenkalti/backoff v4.3.0 exponential.go NextBackOff, retry.go.
 func (r *relay) search() {
+	if r.sub.closed { // the sidecar has ended: the next one that reads the topic goes on
+		r.world.relays--
+		r.outcome.note = "the sidecar has ended"
+		r.stay()
+		return
+	}
 	if len(r.store.Get(r.marker).Data) > 0 {
 		r.done(r.publish())
 		return

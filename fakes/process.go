@@ -506,6 +506,10 @@ func (p *process) close(ctx context.Context) error {
 	errs = append(errs, w.Disconnect(ctx, p.AppID))
 	p.app.unplug()
 	w.engine.mu.Lock()
+	for _, s := range p.app.outboxes {
+		s.closed = true
+		s.broker().leave(w, s)
+	}
 	p.app.process = nil
 	w.engine.mu.Unlock()
 	return errors.Join(errs...)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -66,6 +67,21 @@ func (s *Store) Get(key string) Value {
 		return Value{}
 	}
 	return i.value()
+}
+
+// Keys are the keys that have a value, sorted.
+func (s *Store) Keys() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	var keys []string
+	for key, i := range s.items {
+		if !i.expired(now) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // GetAll is the value of each key, at one moment.

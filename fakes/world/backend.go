@@ -53,6 +53,9 @@ type Backend interface {
 	Close(ctx context.Context) error
 }
 
+// Dumper is a [Backend] that can draw what it holds.
+type Dumper interface{ Dump() string }
+
 // PendingEvent is an event that the broker still holds for a consumer group.
 type PendingEvent struct {
 	App, PubSub, Topic string

@@ -374,6 +374,16 @@ func (w *World) Topic(ctx context.Context, pubsub, topic string) ([][]byte, erro
 	return data, nil
 }
 
+// Dump draws the world as text, for a failure's log: topics, consumer groups and
+// their pending entries, what waits for its time, the sidecars' state. The text is
+// for people and may change; on real Dapr it says where else to look.
+func (w *World) Dump() string {
+	if d, ok := w.backend.(Dumper); ok {
+		return d.Dump()
+	}
+	return "no picture of " + w.recorder.journal.Head().World + ": ask its Redis (XINFO GROUPS, XPENDING), and see the journal\n"
+}
+
 // Journal is what happened so far.
 func (w *World) Journal() *journal.Journal { return w.recorder.journal }
 
