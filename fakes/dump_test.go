@@ -26,7 +26,7 @@ func TestDump(t *testing.T) {
 		w.Attach("worker", app.start)
 		send(t, w, event("good", "orders"))
 		send(t, w, event("bad", "orders"))
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		require.Equal(t, `t=1s, daprd 1.16
 topic orders (the Redis of pubsub): 2 messages
   group worker: 2 read

@@ -21,7 +21,6 @@ import (
 	"github.com/eventproof/eventproof/harness/conformance"
 )
 
-
 // goldenState and goldenOutbox are what daprd 1.16.0 answered.
 var (
 	goldenState  = filepath.Join("testdata", "state.golden")

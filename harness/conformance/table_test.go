@@ -20,7 +20,6 @@ import (
 	"github.com/eventproof/eventproof/harness/conformance"
 )
 
-
 const tableFile = "testdata/table.golden"
 
 //go:embed testdata/table.golden

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/eventproof/eventproof/fakes"
 	"github.com/eventproof/eventproof/fakes/world"
@@ -106,14 +105,14 @@ func (o *options) flags(cmd *cobra.Command) {
 }
 
 // settle reads what was given.
-func (o *options) settle(f *pflag.FlagSet) error {
+func (o *options) settle(changed func(flag string) bool) error {
 	for _, w := range withoutEffect {
-		if f.Changed(w.name) {
+		if changed(w.name) {
 			o.ignored = append(o.ignored, fmt.Sprintf("--%s (%s)", w.name, w.about))
 		}
 	}
 	slices.Sort(o.ignored)
-	o.metricsAsked = f.Changed("metrics-port")
+	o.metricsAsked = changed("metrics-port")
 	o.ResourcesPath = append(o.ResourcesPath, o.ComponentsPath...)
 	for i, dir := range o.ResourcesPath {
 		absolute, err := filepath.Abs(dir)

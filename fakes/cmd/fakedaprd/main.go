@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	o := &options{}
 	cmd := &cobra.Command{Use: "fakedaprd", Short: "Dapr's sidecar for events, simulated", Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.settle(cmd.Flags()); err != nil {
+			if err := o.settle(cmd.Flags().Changed); err != nil {
 				return err
 			}
 			if o.Version {
