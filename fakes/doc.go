@@ -165,6 +165,14 @@
 // journal goes to a writer, and an event is forgotten once every consumer group on
 // its topic has acknowledged it.
 //
+// # As a program
+//
+// [Host] runs sidecars as processes are run, and cmd/fakedaprd is a program made of
+// it, for apps in any language: daprd's flags and ports, on the wall clock, with calls
+// that run beside each other as soon as the component has a worker free. An app's health
+// is asked there, a shutdown waits for what is under way, and a sidecar that is killed
+// leaves it pending.
+//
 // # Not simulated
 //
 // Refused with an error that says so, never passed over in silence: bindings, actors

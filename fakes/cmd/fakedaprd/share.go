@@ -300,6 +300,7 @@ func (o *options) join(ctx context.Context, conn net.Conn, p fakes.Process, log 
 // carry passes on each connection that comes in.
 func carry(l net.Listener, to net.Addr, k knock) {
 	line, _ := json.Marshal(k)
+	line = append(line, '\n')
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -312,7 +313,7 @@ func carry(l net.Listener, to net.Addr, k knock) {
 				return
 			}
 			defer through.Close()
-			if _, err := through.Write(append(line, '\n')); err != nil {
+			if _, err := through.Write(line); err != nil {
 				return
 			}
 			back := make(chan struct{})
