@@ -127,7 +127,7 @@ func (s *sidecar) PublishDirect(pubsub, topic, contentType string, data []byte, 
 	}
 	if err := s.world.publish(s.app, publishCall{pubsub: pubsub, topic: topic, contentType: contentType, data: data, metadata: metadata,
 		protocol: "grpc", cause: world.Unknown}); err != nil {
-		return true, err.grpc()
+		return true, err.GRPCStatus().Err()
 	}
 	return true, nil
 }

@@ -25,7 +25,7 @@ type planted struct{ name, file, sound, wrong string }
 func defects() []planted {
 	return []planted{
 		{"404 is dead-lettered", "call.go", `outcome{kind: forgotten, answer: "HTTP 404", code: code}`, `outcome{kind: refused, answer: "HTTP 404", code: code}`},
-		{"one retry fewer", "delivery.go", `d.attempts > r.MaxRetries)`, `d.attempts >= r.MaxRetries)`},
+		{"one retry fewer", "send.go", `attempts > r.MaxRetries)`, `attempts >= r.MaxRetries)`},
 		{"DROP is tried again", "call.go", `outcome{kind: refused, answer: journal.Drop}`, `outcome{kind: failed, answer: journal.Drop, code: noCode}`},
 		{"an unknown status is success", "call.go", "default: // RETRY, and what daprd does not know\n", "case \"BANANA\":\n\t\treturn outcome{kind: handled, answer: text}\n\tdefault:\n"},
 		{"matching is ignored", "delivery.go", `d.outcome.code != noCode && !r.Matches(`, `d.outcome.code == noCode-1 && !r.Matches(`},
