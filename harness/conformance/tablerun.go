@@ -212,7 +212,9 @@ func (r *tableRun) end(ctx context.Context, plays []*tablePlay) error {
 		return err
 	}
 	pending, err := r.settle(ctx)
-	for err == nil && slices.ContainsFunc(plays, (*tablePlay).active) {
+	// What stays pending comes again and again, and of several something is always at
+	// its app: by then the first round of each is long over.
+	for rounds := time.Now().Add(firstRound); err == nil && time.Now().Before(rounds) && slices.ContainsFunc(plays, (*tablePlay).active); {
 		// Looking at Redis all the time would take from daprd what it needs.
 		if err = sleep(ctx, 50*time.Millisecond); err == nil && !slices.ContainsFunc(plays, (*tablePlay).active) {
 			pending, err = r.settle(ctx)
@@ -241,6 +243,9 @@ func (r *tableRun) end(ctx context.Context, plays []*tablePlay) error {
 	}
 	return r.release(ctx, left)
 }
+
+// firstRound is longer than any case's policy, and than the coming of a second stream.
+const firstRound = 12 * time.Second
 
 // active reports whether the policy may still be at it. The horizon may pass
 // before it has ended.
