@@ -132,8 +132,8 @@ func TestMetadataOfARawBulkPublish(t *testing.T) {
 	require.Equal(t, []string{"", "1", "maybe"}, got)
 }
 
-// daprd 1.16 panics at it: the connection breaks over HTTP, and over gRPC the
-// process ends. It was seen with the binary.
+// daprd 1.16 panics at it: the connection breaks over HTTP, as was seen with the
+// binary, and over gRPC nothing recovers, so that the process ends.
 func TestACloudEventThatIsNullIsRefused(t *testing.T) {
 	w := fakes.Start(t, world.Config{})
 	s, err := w.Sidecar(t.Context(), "publisher")

@@ -11,9 +11,9 @@ import (
 // version is what differs between the versions of Dapr whose behaviour the fake
 // can show. Everything else is the same in all of them.
 //
-// Sources: dapr v1.16.0 and v1.17.0, components-contrib v1.16.0; where a line
-// names components-contrib v1.17.0, whose module is not served, its git tag was
-// read and daprd 1.17.0 run.
+// Sources: dapr v1.16.0 and v1.17.0, components-contrib v1.16.0. What a line says of
+// components-contrib v1.17.0, whose module is not served, is what its git tag says;
+// only 1.16 is compared with the real daprd.
 type version struct {
 	// release is what the metadata API reports.
 	release string
