@@ -245,7 +245,7 @@ func Invocations() []InvokeCase {
 		{"proxy-no-app-dapr", "nor for a method of Dapr's that 1.16 does not know", sourceProxy, InvokedNone, proxied("/dapr.proto.runtime.v1.Dapr/NotYet", []string{"hello"})},
 		{"proxy-retry", "a listed code is tried again", sourceProxy, retrying, proxied("/eventproof.Echo/Fail", []string{"proxy-retry 2 14"}, toGRPC)},
 		{"proxy-retry-unlisted", "one that is not listed is not", sourceProxy, retrying, proxied("/eventproof.Echo/Fail", []string{"proxy-unlisted 2 5"}, toGRPC)},
-		{"proxy-retry-stream", "a second message cannot be tried again", sourceProxy, retrying, proxied("/eventproof.Echo/Chat", []string{"a", "b"}, toGRPC)},
+		{"proxy-retry-stream", "a second message cannot be tried again", sourceProxy, retrying, proxied("/eventproof.Echo/Wait", []string{"a", "b"}, toGRPC)},
 		{"proxy-breaker", "after two failures the method is not called", sourceProxy, breaking, times(3, proxied("/eventproof.Echo/Fail", []string{"proxy-breaker 9 5"}, toGRPC))},
 	}
 	for _, code := range []int{400, 401, 403, 408, 409, 429, 500, 501, 503, 504, 418} {

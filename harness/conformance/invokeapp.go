@@ -226,6 +226,9 @@ func (a *invokedApp) serve(_ any, stream grpc.ServerStream) error {
 		}
 		text := in.GetValue()
 		switch method {
+		case "Wait": // for the caller's end, so that no answer comes before it
+			<-stream.Context().Done()
+			return stream.Context().Err()
 		case "Say":
 			text = strings.Join(append([]string{"said " + text}, seen(stream.Context())...), "\n")
 		case "Fail":

@@ -44,7 +44,7 @@ func Verdict(c Case, entries []journal.Entry) (differences []string) {
 		differ("dead letter topic", c.DeadLetterTopic(), dead)
 	}
 	switch {
-	case c.Want.State == Pending && (deliveries < 2*c.Want.Deliveries || deliveries%c.Want.Deliveries != 0):
+	case c.Want.State == Pending && deliveries < 2*c.Want.Deliveries: // of the last round some may be still to come
 		differ("deliveries", fmt.Sprintf("two rounds or more of %d", c.Want.Deliveries), deliveries)
 	case c.Want.State != Pending && deliveries != c.Want.Deliveries:
 		differ("deliveries", c.Want.Deliveries, deliveries)
