@@ -62,7 +62,7 @@ func invocations(t *testing.T, w *world.World, want map[string]string) {
 // answers is what daprd 1.16.0 answered, by case.
 func answers(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(answersFile)
+	text, err := recorded.ReadFile(answersFile)
 	require.NoError(t, err)
 	all := make(map[string]string)
 	for _, part := range strings.Split(string(text), "== ")[1:] {

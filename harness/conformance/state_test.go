@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,8 +22,8 @@ import (
 
 // goldenState and goldenOutbox are what daprd 1.16.0 answered.
 var (
-	goldenState  = filepath.Join("testdata", "state.golden")
-	goldenOutbox = filepath.Join("testdata", "outbox.golden")
+	goldenState  = "testdata/state.golden"
+	goldenOutbox = "testdata/outbox.golden"
 )
 
 func TestStateOnTheFake(t *testing.T) {
@@ -50,7 +49,7 @@ func TestOutboxOnRealDapr(t *testing.T) {
 // asDaprd holds the fake's answers against daprd's.
 func asDaprd(t *testing.T, golden, got string) {
 	t.Helper()
-	want, err := os.ReadFile(golden)
+	want, err := recorded.ReadFile(golden)
 	require.NoError(t, err, "write it with: go test ./harness/conformance -run OnRealDapr -update")
 	require.Empty(t, cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")), "-daprd +the fake")
 }
@@ -61,7 +60,7 @@ func keep(t *testing.T, golden, got string) {
 	if *update {
 		require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
 	}
-	want, err := os.ReadFile(golden)
+	want, err := recorded.ReadFile(golden)
 	require.NoError(t, err, "write it with -update")
 	require.Empty(t, cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")), "-golden +daprd")
 }
