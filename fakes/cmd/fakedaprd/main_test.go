@@ -133,7 +133,7 @@ func newApp(t testing.TB, topic string, answer func(w http.ResponseWriter)) *app
 	a := &app{got: make(chan map[string]any, 100)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /dapr/subscribe", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintf(w, `[{"pubsubname":"pubsub","topic":%q,"route":"/events"}]`, topic)
+		_, _ = fmt.Fprintf(w, `[{"pubsubname":"pubsub","topic":%q,"route":"/events","deadLetterTopic":"dead"}]`, topic)
 	})
 	mux.HandleFunc("POST /events", func(w http.ResponseWriter, r *http.Request) {
 		var event map[string]any
@@ -226,6 +226,8 @@ func TestTwoShareABroker(t *testing.T) {
 	}
 }
 
+// Though its app never answered, the event is not dead-lettered: nobody was there to do
+// it. The next sidecar of the group gets it.
 func TestKilledSidecarLeavesItsEventPending(t *testing.T) {
 	dir, broker := resourcesDir(t), freeAddress(t)
 	holder := start(t, "--broker="+broker, "--app-id=publisher", "--resources-path="+dir)
